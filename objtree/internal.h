@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Shared by the files of the core, and by nobody else.
+ *
+ * Locks: each object hashes to a bucket, whose spinlock guards the object's
+ * flags, its list and the weak references to it. No two buckets are ever held
+ * at a time, and nothing is called under one. A dead object whose release has
+ * returned belongs to its cascade alone and needs no lock.
+ */
+#ifndef _KOBJTREE_INTERNAL_H
+#define _KOBJTREE_INTERNAL_H
+
+#include <linux/bits.h>
+#include <linux/hash.h>
+#include <linux/kobjtree.h>
+#include <linux/spinlock.h>
+
+/* kobjtree.flags */
+#define KOBJTREE_HELD		BIT(0)	/* was ever held, sticky */
+#define KOBJTREE_SLOT_USED	BIT(1)	/* was ever put to use, sticky */
+#define KOBJTREE_MEMBER		BIT(2)	/* the slot is the container */
+#define KOBJTREE_WEAK		BIT(3)	/* may have weak references */
+#define KOBJTREE_MIXED		BIT(4)	/* not only edges on the list */
+#define KOBJTREE_PHASE		GENMASK(6, 5)
+#define KOBJTREE_ALIVE		0		/* or its release runs */
+#define KOBJTREE_ACTIONS	BIT(5)	/* its actions run */
+#define KOBJTREE_EDGES		BIT(6)	/* its edges are dropped */
+
+/* kobjtree_edge.held */
+#define KOBJTREE_EDGE_ALLOC	BIT(0)	/* free it when it is dropped */
+#define KOBJTREE_EDGE_NEWER	BIT(1)	/* than the edge in the slot */
+#define KOBJTREE_EDGE_FLAGS	(KOBJTREE_EDGE_ALLOC | KOBJTREE_EDGE_NEWER)
+
+/* kobjtree_action.owner */
+#define KOBJTREE_ACTION_ALLOC	BIT(0)	/* free it when it is removed */
+
+/* The low bits of a pointer to a node: what the node is part of. */
+enum kobjtree_kind {
+	KOBJTREE_KIND_EDGE,
+	KOBJTREE_KIND_ACTION,
+	KOBJTREE_KIND_MEMORY,
+	KOBJTREE_KIND_CURSOR,		/* a walk's place in the list */
+	KOBJTREE_KIND_MASK = 3,
+};
+
+#define KOBJTREE_BUCKET_BITS	8
+
+struct kobjtree_bucket {
+	spinlock_t lock;	/* of the objects that hash here */
+	struct hlist_head weak;	/* references to them */
+} ____cacheline_aligned_in_smp;
+
+extern struct kobjtree_bucket kobjtree_buckets[1 << KOBJTREE_BUCKET_BITS];
+
+static inline struct kobjtree_bucket *
+kobjtree_bucket(const struct kobjtree *obj)
+{
+	return &kobjtree_buckets[hash_ptr(obj, KOBJTREE_BUCKET_BITS)];
+}
+
+static inline spinlock_t *kobjtree_lock(const struct kobjtree *obj)
+{
+	return &kobjtree_bucket(obj)->lock;
+}
+
+/*
+ * Warn once for each kind of misuse. What follows leaves a safe state, which
+ * is a leak where nothing better is left.
+ */
+#define kobjtree_misuse(obj, what)					\
+	WARN_ONCE(1, "kobjtree: %s: %s; %s\n", (obj)->type->name, (what), \
+		  "see Documentation/core-api/kobjtree.rst")
+
+/* === The list of an object === */
+
+static inline struct kobjtree_node *kobjtree_node(unsigned long tagged)
+{
+	return (struct kobjtree_node *)(tagged & ~(unsigned long)KOBJTREE_KIND_MASK);
+}
+
+static inline enum kobjtree_kind kobjtree_kind(unsigned long tagged)
+{
+	return tagged & KOBJTREE_KIND_MASK;
+}
+
+/* Put @node in front of what *@place leads to. */
+static inline void kobjtree_node_add(unsigned long *place,
+				     struct kobjtree_node *node,
+				     enum kobjtree_kind kind)
+{
+	node->next = *place;
+	node->pprev = place;
+	if (node->next)
+		kobjtree_node(node->next)->pprev = &node->next;
+	WRITE_ONCE(*place, (unsigned long)node | kind);
+}
+
+static inline void kobjtree_node_del(struct kobjtree_node *node)
+{
+	WRITE_ONCE(*node->pprev, node->next);
+	if (node->next)
+		kobjtree_node(node->next)->pprev = node->pprev;
+	node->pprev = NULL;
+}
+
+static inline struct kobjtree *kobjtree_edge_held(const struct kobjtree_edge *edge)
+{
+	return (struct kobjtree *)(edge->held & ~KOBJTREE_EDGE_FLAGS);
+}
+
+static inline bool kobjtree_dead(const struct kobjtree *obj)
+{
+	return !kref_read(&obj->ref);
+}
+
+/* What the slot holds as an edge. */
+static inline struct kobjtree *kobjtree_slot_held(const struct kobjtree *obj)
+{
+	return obj->flags & KOBJTREE_MEMBER ? NULL : obj->slot;
+}
+
+/* === Between the files === */
+
+/* cycle.c */
+extern struct mutex kobjtree_cycle_mutex;
+bool kobjtree_reaches(struct kobjtree *from, const struct kobjtree *to);
+
+/* edge.c */
+struct kobjtree *kobjtree_edge_remove(struct kobjtree_edge *edge);
+int kobjtree_mark_held(struct kobjtree *held);
+
+/* managed.c */
+void kobjtree_sort(struct kobjtree *obj);
+struct kobjtree_action *kobjtree_pop_action(struct kobjtree *obj);
+void kobjtree_run_action(struct kobjtree_action *action);
+void kobjtree_free_memory(struct kobjtree *obj);
+
+/* owner.c */
+void kobjtree_owner_get(struct kobjtree_owner *owner);
+void kobjtree_owner_put(struct kobjtree_owner *owner);
+void kobjtree_defer(struct kobjtree *obj);
+bool kobjtree_delay_release(void);
+int kobjtree_owner_start(void);
+void kobjtree_owner_stop(void);
+
+/* teardown.c */
+void kobjtree_teardown_init(void);
+void kobjtree_teardown(struct kobjtree *obj);
+
+/* weak.c */
+void kobjtree_weak_kill(struct kobjtree *obj);
+
+/* debug.c */
+#ifdef CONFIG_DEBUG_OBJECTS
+bool kobjtree_debug_init(struct kobjtree *obj);
+void kobjtree_debug_free(struct kobjtree *obj);
+void kobjtree_debug_link(struct kobjtree_edge *edge);
+void kobjtree_debug_unlink(struct kobjtree_edge *edge);
+#else
+static inline bool kobjtree_debug_init(struct kobjtree *obj) { return true; }
+static inline void kobjtree_debug_free(struct kobjtree *obj) { }
+static inline void kobjtree_debug_link(struct kobjtree_edge *edge) { }
+static inline void kobjtree_debug_unlink(struct kobjtree_edge *edge) { }
+#endif
+
+#endif /* _KOBJTREE_INTERNAL_H */

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Objects: how they come into being, and the table of their locks.
+ *
+ * Invariant: before anyone else can see an object it has one reference, its
+ * type and its owner; from then on the count alone decides whether it lives.
+ *
+ *   kobjtree_init()        last put           step 6 of the teardown
+ *        -> alive (count > 0) -> dead (count 0) -> memory gone
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+struct kobjtree_bucket kobjtree_buckets[1 << KOBJTREE_BUCKET_BITS];
+
+/* Plain objects: nothing to undo, and nothing of the driver's is needed. */
+static const struct kobjtree_type kobjtree_plain = {
+	.name = "plain",
+	.owner = &__kobjtree_owner,
+};
+
+static void kobjtree_keep(struct kobjtree *obj)
+{
+}
+
+/* What an init without a type leaves: its memory is nobody's to free. */
+static const struct kobjtree_type kobjtree_untyped = {
+	.name = "untyped",
+	.owner = &__kobjtree_owner,
+	.free = kobjtree_keep,
+};
+
+static bool kobjtree_setup(struct kobjtree *obj,
+			   const struct kobjtree_type *type, u16 offset,
+			   struct kobjtree *container)
+{
+	if (!kobjtree_debug_init(obj))
+		return false;
+	kobjtree_owner_get(type->owner);
+	obj->flags = container ? KOBJTREE_MEMBER : 0;
+	obj->visited = 0;
+	obj->offset = offset;
+	obj->type = type;
+	obj->link = NULL;
+	obj->head = 0;
+	obj->slot = container;
+	kref_init(&obj->ref);
+	return true;
+}
+
+/**
+ * kobjtree_init() - initialise an object in the caller's memory
+ * @obj: the object
+ * @type: its type
+ *
+ * From here on kobjtree_put() is the only way to end it, also where a later
+ * step of its set-up fails; the memory is the core's to free by @type.
+ *
+ * Context: that of the memory; any.
+ */
+void kobjtree_init(struct kobjtree *obj, const struct kobjtree_type *type)
+{
+	const struct kobjtree_type *use = type && type->owner ? type :
+							&kobjtree_untyped;
+
+	if (kobjtree_setup(obj, use, use->offset, NULL) && use != type)
+		kobjtree_misuse(obj, type ? type->name : "init without a type");
+}
+EXPORT_SYMBOL_GPL(kobjtree_init);
+
+/**
+ * kobjtree_init_member() - initialise an object inside another one's memory
+ * @obj: the object
+ * @type: its type, or NULL if there is nothing to undo
+ * @container: the object whose memory @obj lives in
+ *
+ * Takes a reference to @container, the caller keeps its own. It is dropped as
+ * the very last act of @obj's teardown, in place of freeing.
+ *
+ * Context: any; the caller holds a reference to @container.
+ */
+void kobjtree_init_member(struct kobjtree *obj,
+			  const struct kobjtree_type *type,
+			  struct kobjtree *container)
+{
+	if (!kobjtree_setup(obj, type ?: &kobjtree_plain, 0, container))
+		return;
+	kobjtree_get(container);
+	kobjtree_mark_held(container);
+}
+EXPORT_SYMBOL_GPL(kobjtree_init_member);
+
+/* The macro kobjtree_alloc() has the documentation. */
+void *__kobjtree_alloc(size_t size, size_t offset,
+		       const struct kobjtree_type *type, gfp_t gfp)
+{
+	void *p;
+
+	if (type && type->cache)
+		p = kmem_cache_zalloc(*type->cache, gfp);
+	else
+		p = kzalloc(size, gfp);
+	if (p)
+		kobjtree_setup(p + offset, type ?: &kobjtree_plain, offset, NULL);
+	return p;
+}
+EXPORT_SYMBOL_GPL(__kobjtree_alloc);
+
+static int __init kobjtree_start(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(kobjtree_buckets); i++)
+		spin_lock_init(&kobjtree_buckets[i].lock);
+	kobjtree_teardown_init();
+	return kobjtree_owner_start();
+}
+core_initcall(kobjtree_start);
+
+static void __exit kobjtree_exit(void)
+{
+	kobjtree_owner_stop();
+}
+module_exit(kobjtree_exit);
+
+MODULE_DESCRIPTION("Objects that hold each other");
+MODULE_LICENSE("GPL");

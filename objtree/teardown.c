@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Teardown: what happens when the last reference to an object goes.
+ *
+ * A cascade is the teardown of one object and of all that dies with it. It is
+ * a stack of dead objects, linked through ->link, so that it needs the same
+ * stack for any graph; the top one makes the next step. An object that dies
+ * through an edge is pushed on top, and is gone before the next edge of the
+ * one below is dropped, as with nested kref puts.
+ *
+ * A task has one cascade at a time. The last puts of a callback (release,
+ * action, free) join it: they are collected, and pushed when the callback has
+ * returned, the first one on top.
+ *
+ * Invariant: an object on the stack is touched by its cascade alone, but for
+ * its own callbacks and what they wait for.
+ *
+ *   KOBJTREE_ALIVE -> KOBJTREE_ACTIONS -> KOBJTREE_EDGES -> gone
+ *      release()        newest first       newest first     memory
+ */
+#include <linux/hash.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+#define KOBJTREE_TASK_BITS	6
+
+struct kobjtree_cascade {
+	struct hlist_node node;
+	struct task_struct *task;
+	struct kobjtree *top;
+	struct kobjtree *joined;
+	struct kobjtree **joined_tail;
+};
+
+/* The cascades that run, by task. */
+static struct kobjtree_tasks {
+	spinlock_t lock;	/* of the list */
+	struct hlist_head cascades;
+} kobjtree_tasks[1 << KOBJTREE_TASK_BITS];
+
+static struct kobjtree_tasks *kobjtree_my_tasks(void)
+{
+	return &kobjtree_tasks[hash_ptr(current, KOBJTREE_TASK_BITS)];
+}
+
+static struct kobjtree_cascade *kobjtree_my_cascade(void)
+{
+	struct kobjtree_tasks *tasks = kobjtree_my_tasks();
+	struct kobjtree_cascade *c;
+
+	guard(spinlock)(&tasks->lock);
+	hlist_for_each_entry(c, &tasks->cascades, node) {
+		if (c->task == current)
+			return c;
+	}
+	return NULL;
+}
+
+/* What the kernel can tell; without PREEMPT_COUNT it misses spinlocks. */
+static bool kobjtree_may_sleep(void)
+{
+	return !in_interrupt() && !irqs_disabled() && !rcu_preempt_depth() &&
+	       !(IS_ENABLED(CONFIG_PREEMPT_COUNT) && preempt_count());
+}
+
+/* === The stack === */
+
+static void kobjtree_push(struct kobjtree_cascade *c, struct kobjtree *obj)
+{
+	obj->link = c->top;
+	c->top = obj;
+}
+
+static void kobjtree_put_held(struct kobjtree_cascade *c, struct kobjtree *held)
+{
+	if (refcount_dec_and_test(&held->ref.refcount))
+		kobjtree_push(c, held);
+}
+
+static void kobjtree_join(struct kobjtree_cascade *c, struct kobjtree *obj)
+{
+	obj->link = NULL;
+	*c->joined_tail = obj;
+	c->joined_tail = &obj->link;
+}
+
+/* A callback has returned: what joined goes before its object goes on. */
+static void kobjtree_push_joined(struct kobjtree_cascade *c)
+{
+	*c->joined_tail = c->top;
+	c->top = c->joined;
+	c->joined_tail = &c->joined;
+}
+
+static void kobjtree_start_callback(struct kobjtree_cascade *c)
+{
+	c->joined_tail = &c->joined;
+}
+
+/* === One step === */
+
+static void kobjtree_set_phase(struct kobjtree *obj, u8 phase)
+{
+	obj->flags = (obj->flags & ~KOBJTREE_PHASE) | phase;
+}
+
+static void kobjtree_call_release(const struct kobjtree_type *type,
+				  struct kobjtree *obj)
+{
+#ifdef CONFIG_LOCKDEP
+	if (type->map)
+		lock_map_acquire_read(type->map);
+#endif
+	type->release(obj);
+#ifdef CONFIG_LOCKDEP
+	if (type->map)
+		lock_map_release(type->map);
+#endif
+}
+
+/* Steps 1 and 2. */
+static void kobjtree_step_release(struct kobjtree_cascade *c,
+				  struct kobjtree *obj)
+{
+	if (obj->flags & KOBJTREE_WEAK)
+		kobjtree_weak_kill(obj);
+	if (obj->type->release) {
+		kobjtree_start_callback(c);
+		kobjtree_call_release(obj->type, obj);
+		kobjtree_push_joined(c);
+	}
+	if (obj->flags & KOBJTREE_MIXED)
+		kobjtree_sort(obj);
+}
+
+/* Step 3: the newest action; false when there is none left. */
+static bool kobjtree_step_action(struct kobjtree_cascade *c,
+				 struct kobjtree *obj)
+{
+	struct kobjtree_action *action = kobjtree_pop_action(obj);
+
+	if (!action)
+		return false;
+	kobjtree_start_callback(c);
+	kobjtree_run_action(action);
+	kobjtree_push_joined(c);
+	return true;
+}
+
+static struct kobjtree *kobjtree_pop_edge(struct kobjtree *obj)
+{
+	struct kobjtree_edge *edge = container_of(kobjtree_node(obj->head),
+						  struct kobjtree_edge, node);
+	struct kobjtree *held = kobjtree_slot_held(obj);
+	unsigned long flags;
+
+	if (obj->head && kobjtree_kind(obj->head) == KOBJTREE_KIND_EDGE) {
+		flags = edge->held;
+		if (!held || flags & KOBJTREE_EDGE_NEWER) {
+			held = kobjtree_edge_remove(edge);
+			kobjtree_debug_unlink(edge);
+			if (flags & KOBJTREE_EDGE_ALLOC)
+				kfree(edge);
+			return held;
+		}
+	}
+	if (held)
+		obj->slot = NULL;
+	return held;
+}
+
+/* Step 4: the newest edge; false when there is none left. */
+static bool kobjtree_step_edge(struct kobjtree_cascade *c, struct kobjtree *obj)
+{
+	struct kobjtree *held = kobjtree_pop_edge(obj);
+
+	if (!held)
+		return false;
+	kobjtree_put_held(c, held);
+	return true;
+}
+
+static void kobjtree_free_now(struct kobjtree *obj)
+{
+	const struct kobjtree_type *type = obj->type;
+	void *p = (void *)obj - obj->offset;
+
+	if (type->free)
+		type->free(obj);
+	else if (type->cache)
+		kmem_cache_free(*type->cache, p);
+	else
+		kfree(p);
+}
+
+static void kobjtree_free_rcu(struct rcu_head *rcu)
+{
+	struct kobjtree *obj = container_of(rcu, struct kobjtree, rcu);
+	struct kobjtree_owner *owner = obj->type->owner;
+
+	kobjtree_free_now(obj);
+	kobjtree_owner_put(owner);
+}
+
+/* Step 6; @obj is off the stack and may be gone afterwards. */
+static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
+{
+	struct kobjtree_owner *owner = obj->type->owner;
+
+	kobjtree_debug_free(obj);
+	if (kobjtree_dead(obj) && !(obj->flags & KOBJTREE_MEMBER) &&
+	    obj->type->rcu) {
+		call_rcu(&obj->rcu, kobjtree_free_rcu);
+		return;
+	}
+	if (!kobjtree_dead(obj)) {
+		kobjtree_misuse(obj, "get or put of a dead object, its memory leaks");
+	} else if (obj->flags & KOBJTREE_MEMBER) {
+		kobjtree_put_held(c, obj->slot);
+	} else {
+		kobjtree_start_callback(c);
+		kobjtree_free_now(obj);
+		kobjtree_push_joined(c);
+	}
+	kobjtree_owner_put(owner);
+}
+
+static void kobjtree_step(struct kobjtree_cascade *c)
+{
+	struct kobjtree *obj = c->top;
+
+	switch (obj->flags & KOBJTREE_PHASE) {
+	case KOBJTREE_ALIVE:
+		kobjtree_step_release(c, obj);
+		kobjtree_set_phase(obj, KOBJTREE_ACTIONS);
+		return;
+	case KOBJTREE_ACTIONS:
+		if (!kobjtree_step_action(c, obj))
+			kobjtree_set_phase(obj, KOBJTREE_EDGES);
+		return;
+	case KOBJTREE_EDGES:
+		if (kobjtree_step_edge(c, obj))
+			return;
+		kobjtree_free_memory(obj);
+		c->top = obj->link;
+		kobjtree_step_free(c, obj);
+		return;
+	}
+}
+
+/* Tear down @obj, whose last reference is gone, in process context. */
+void kobjtree_teardown(struct kobjtree *obj)
+{
+	struct kobjtree_tasks *tasks = kobjtree_my_tasks();
+	struct kobjtree_cascade c = { .task = current };
+
+	kobjtree_push(&c, obj);
+	scoped_guard(spinlock, &tasks->lock)
+		hlist_add_head(&c.node, &tasks->cascades);
+	while (c.top) {
+		kobjtree_step(&c);
+		cond_resched();
+	}
+	scoped_guard(spinlock, &tasks->lock)
+		hlist_del(&c.node);
+}
+
+/* === The last put === */
+
+/* The slow path of kobjtree_put(). */
+void kobjtree_last_put(struct kref *ref)
+{
+	struct kobjtree *obj = container_of(ref, struct kobjtree, ref);
+	struct kobjtree_cascade *c;
+
+	if (!kobjtree_may_sleep()) {
+		kobjtree_misuse(obj, "last put where sleeping is illegal");
+		kobjtree_defer(obj);
+		return;
+	}
+	c = kobjtree_my_cascade();
+	if (c)
+		kobjtree_join(c, obj);
+	else if (kobjtree_delay_release())
+		kobjtree_defer(obj);
+	else
+		kobjtree_teardown(obj);
+}
+EXPORT_SYMBOL_GPL(kobjtree_last_put);
+
+/* The slow path of kobjtree_put_async(). */
+void kobjtree_last_put_async(struct kref *ref)
+{
+	kobjtree_defer(container_of(ref, struct kobjtree, ref));
+}
+EXPORT_SYMBOL_GPL(kobjtree_last_put_async);
+
+#ifdef CONFIG_LOCKDEP
+/*
+ * Every put may be the last one and then takes what the release takes. Those
+ * of a callback do not, since they wait for its end.
+ */
+void kobjtree_put_check(struct kobjtree *obj)
+{
+	struct lockdep_map *map = obj->type->map;
+
+	if (!map || !kobjtree_may_sleep() || kobjtree_my_cascade())
+		return;
+	lock_map_acquire(map);
+	lock_map_release(map);
+}
+EXPORT_SYMBOL_GPL(kobjtree_put_check);
+#endif
+
+void __init kobjtree_teardown_init(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(kobjtree_tasks); i++)
+		spin_lock_init(&kobjtree_tasks[i].lock);
+}
