@@ -28,11 +28,15 @@ static bool kobjtree_fixup_init(void *addr, enum debug_obj_state state)
 	return true;
 }
 
+/* debugobjects asks again until it is not active any more. */
 static bool kobjtree_fixup_free(void *addr, enum debug_obj_state state)
 {
-	if (state == ODEBUG_STATE_ACTIVE)
-		kobjtree_misuse((struct kobjtree *)addr, "memory of a live object is freed");
-	return false;
+	if (state != ODEBUG_STATE_ACTIVE)
+		return false;
+	kobjtree_misuse((struct kobjtree *)addr, "memory of a live object is freed");
+	kobjtree_debug_free(addr);
+	kobjtree_graph_del(addr);
+	return true;
 }
 
 static const struct debug_obj_descr kobjtree_descr = {
@@ -65,13 +69,18 @@ static void *kobjtree_edge_hint(void *addr)
 	return held ? (void *)held->type : NULL;
 }
 
+/* Off its list, though its holder's lock is not known; what it held leaks. */
 static bool kobjtree_edge_fixup_free(void *addr, enum debug_obj_state state)
 {
-	struct kobjtree *held = kobjtree_edge_held(addr);
+	struct kobjtree_edge *edge = addr;
 
-	if (state == ODEBUG_STATE_ACTIVE && held)
-		kobjtree_misuse(held, "memory of an edge that holds this is freed");
-	return false;
+	if (state != ODEBUG_STATE_ACTIVE)
+		return false;
+	if (edge->node.pprev)
+		kobjtree_misuse(kobjtree_edge_remove(edge),
+				"memory of an edge that holds this is freed");
+	kobjtree_debug_unlink(edge);
+	return true;
 }
 
 static const struct debug_obj_descr kobjtree_edge_descr = {

@@ -163,4 +163,20 @@ static inline void kobjtree_debug_link(struct kobjtree_edge *edge) { }
 static inline void kobjtree_debug_unlink(struct kobjtree_edge *edge) { }
 #endif
 
+/* graph.c */
+#if defined(CONFIG_DEBUG_OBJECTS) && defined(CONFIG_DEBUG_FS)
+void kobjtree_graph_add(const struct kobjtree *obj, const char *name);
+void kobjtree_graph_del(const struct kobjtree *obj);
+void kobjtree_graph_sync(const struct kobjtree *obj);
+void kobjtree_graph_start(void);
+void kobjtree_graph_stop(void);
+#else
+static inline void kobjtree_graph_add(const struct kobjtree *obj,
+				      const char *name) { }
+static inline void kobjtree_graph_del(const struct kobjtree *obj) { }
+static inline void kobjtree_graph_sync(const struct kobjtree *obj) { }
+static inline void kobjtree_graph_start(void) { }
+static inline void kobjtree_graph_stop(void) { }
+#endif
+
 #endif /* _KOBJTREE_INTERNAL_H */

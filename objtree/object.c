@@ -34,19 +34,25 @@ static const struct kobjtree_type kobjtree_untyped = {
 
 static bool kobjtree_setup(struct kobjtree *obj,
 			   const struct kobjtree_type *type, u16 offset,
-			   struct kobjtree *container)
+			   struct kobjtree *container, const char *name)
 {
+	const struct kobjtree_type *use = type && type->owner ? type :
+							&kobjtree_untyped;
+
 	if (!kobjtree_debug_init(obj))
 		return false;
-	kobjtree_owner_get(type->owner);
+	kobjtree_owner_get(use->owner);
 	obj->flags = container ? KOBJTREE_MEMBER : 0;
 	obj->visited = 0;
 	obj->offset = offset;
-	obj->type = type;
+	obj->type = use;
 	obj->link = NULL;
 	obj->head = 0;
 	obj->slot = container;
 	kref_init(&obj->ref);
+	kobjtree_graph_add(obj, name ?: use->name);
+	if (use != type)
+		kobjtree_misuse(obj, "init without a type");
 	return true;
 }
 
@@ -62,11 +68,7 @@ static bool kobjtree_setup(struct kobjtree *obj,
  */
 void kobjtree_init(struct kobjtree *obj, const struct kobjtree_type *type)
 {
-	const struct kobjtree_type *use = type && type->owner ? type :
-							&kobjtree_untyped;
-
-	if (kobjtree_setup(obj, use, use->offset, NULL) && use != type)
-		kobjtree_misuse(obj, type ? type->name : "init without a type");
+	kobjtree_setup(obj, type, type ? type->offset : 0, NULL, NULL);
 }
 EXPORT_SYMBOL_GPL(kobjtree_init);
 
@@ -85,7 +87,7 @@ void kobjtree_init_member(struct kobjtree *obj,
 			  const struct kobjtree_type *type,
 			  struct kobjtree *container)
 {
-	if (!kobjtree_setup(obj, type ?: &kobjtree_plain, 0, container))
+	if (!kobjtree_setup(obj, type ?: &kobjtree_plain, 0, container, NULL))
 		return;
 	kobjtree_get(container);
 	kobjtree_mark_held(container);
@@ -94,7 +96,8 @@ EXPORT_SYMBOL_GPL(kobjtree_init_member);
 
 /* The macro kobjtree_alloc() has the documentation. */
 void *__kobjtree_alloc(size_t size, size_t offset,
-		       const struct kobjtree_type *type, gfp_t gfp)
+		       const struct kobjtree_type *type, gfp_t gfp,
+		       const char *name)
 {
 	void *p;
 
@@ -103,7 +106,8 @@ void *__kobjtree_alloc(size_t size, size_t offset,
 	else
 		p = kzalloc(size, gfp);
 	if (p)
-		kobjtree_setup(p + offset, type ?: &kobjtree_plain, offset, NULL);
+		kobjtree_setup(p + offset, type ?: &kobjtree_plain, offset, NULL,
+			       type ? NULL : name);
 	return p;
 }
 EXPORT_SYMBOL_GPL(__kobjtree_alloc);
@@ -115,6 +119,7 @@ static int __init kobjtree_start(void)
 	for (i = 0; i < ARRAY_SIZE(kobjtree_buckets); i++)
 		spin_lock_init(&kobjtree_buckets[i].lock);
 	kobjtree_teardown_init();
+	kobjtree_graph_start();
 	return kobjtree_owner_start();
 }
 core_initcall(kobjtree_start);
@@ -122,6 +127,7 @@ core_initcall(kobjtree_start);
 static void __exit kobjtree_exit(void)
 {
 	kobjtree_owner_stop();
+	kobjtree_graph_stop();
 }
 module_exit(kobjtree_exit);
 

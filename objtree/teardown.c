@@ -131,6 +131,7 @@ static void kobjtree_step_release(struct kobjtree_cascade *c,
 		kobjtree_call_release(obj->type, obj);
 		kobjtree_push_joined(c);
 	}
+	kobjtree_graph_sync(obj);
 	if (obj->flags & KOBJTREE_MIXED)
 		kobjtree_sort(obj);
 }
@@ -210,6 +211,7 @@ static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 	struct kobjtree_owner *owner = obj->type->owner;
 
 	kobjtree_debug_free(obj);
+	kobjtree_graph_del(obj);
 	if (kobjtree_dead(obj) && !(obj->flags & KOBJTREE_MEMBER) &&
 	    obj->type->rcu) {
 		call_rcu(&obj->rcu, kobjtree_free_rcu);

@@ -96,7 +96,7 @@ struct kobjtree_type {
 		STATIC_LOCKDEP_MAP_INIT(#_name, &_name##_map)
 #define __KOBJTREE_TYPE_MAP_REF(_name)	.map = &_name##_map,
 #else
-#define __KOBJTREE_TYPE_MAP(_name)	static_assert(true)
+#define __KOBJTREE_TYPE_MAP(_name)	static_assert(sizeof(#_name) > 1)
 #define __KOBJTREE_TYPE_MAP_REF(_name)
 #endif
 
@@ -205,7 +205,8 @@ void kobjtree_init_member(struct kobjtree *obj,
 			  const struct kobjtree_type *type,
 			  struct kobjtree *container);
 void *__kobjtree_alloc(size_t size, size_t offset,
-		       const struct kobjtree_type *type, gfp_t gfp) __malloc;
+		       const struct kobjtree_type *type, gfp_t gfp,
+		       const char *name) __malloc;
 
 /**
  * kobjtree_alloc() - allocate a zeroed struct and initialise the object in it
@@ -226,7 +227,7 @@ void *__kobjtree_alloc(size_t size, size_t offset,
 	static_assert(offsetof(_struct, _member) <= U16_MAX);		\
 	(_struct *)__kobjtree_alloc(sizeof(_struct),			\
 				    offsetof(_struct, _member),		\
-				    (_type), (_gfp));			\
+				    (_type), (_gfp), #_struct);		\
 })
 
 void kobjtree_last_put(struct kref *ref);
