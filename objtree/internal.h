@@ -132,7 +132,7 @@ int kobjtree_mark_held(struct kobjtree *held);
 /* managed.c */
 void kobjtree_sort(struct kobjtree *obj);
 struct kobjtree_action *kobjtree_pop_action(struct kobjtree *obj);
-void kobjtree_run_action(struct kobjtree_action *action);
+void kobjtree_end_action(struct kobjtree_action *action, bool call);
 void kobjtree_free_memory(struct kobjtree *obj);
 
 /* owner.c */

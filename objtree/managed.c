@@ -111,12 +111,6 @@ void kobjtree_free_memory(struct kobjtree *obj)
 
 /* === Actions === */
 
-static struct kobjtree_owner *
-kobjtree_action_owner(const struct kobjtree_action *action)
-{
-	return (struct kobjtree_owner *)(action->owner & ~KOBJTREE_ACTION_ALLOC);
-}
-
 static int kobjtree_action_add(struct kobjtree *obj,
 			       struct kobjtree_action *action,
 			       void (*fn)(void *data), void *data,
@@ -171,16 +165,17 @@ void __kobjtree_embed_action(struct kobjtree *obj,
 }
 EXPORT_SYMBOL_GPL(__kobjtree_embed_action);
 
-/* Call it and forget it; embedded storage may go in the call. */
-void kobjtree_run_action(struct kobjtree_action *action)
+/* Forget @action, after a call; embedded storage may go in the call. */
+void kobjtree_end_action(struct kobjtree_action *action, bool call)
 {
-	struct kobjtree_owner *owner = kobjtree_action_owner(action);
-	bool alloc = action->owner & KOBJTREE_ACTION_ALLOC;
+	unsigned long owner = action->owner;
 
-	action->fn(action->data);
-	if (alloc)
+	if (call)
+		action->fn(action->data);
+	if (owner & KOBJTREE_ACTION_ALLOC)
 		kfree(action);
-	kobjtree_owner_put(owner);
+	owner &= ~KOBJTREE_ACTION_ALLOC;
+	kobjtree_owner_put((struct kobjtree_owner *)owner);
 }
 
 static struct kobjtree_action *kobjtree_take_action(struct kobjtree *obj,
@@ -218,15 +213,10 @@ bool kobjtree_remove_action(struct kobjtree *obj, void (*fn)(void *data),
 			    void *data)
 {
 	struct kobjtree_action *action = kobjtree_take_action(obj, fn, data);
-	struct kobjtree_owner *owner;
 
-	if (!action)
-		return false;
-	owner = kobjtree_action_owner(action);
-	if (action->owner & KOBJTREE_ACTION_ALLOC)
-		kfree(action);
-	kobjtree_owner_put(owner);
-	return true;
+	if (action)
+		kobjtree_end_action(action, false);
+	return action;
 }
 EXPORT_SYMBOL_GPL(kobjtree_remove_action);
 
@@ -246,7 +236,7 @@ bool kobjtree_release_action(struct kobjtree *obj, void (*fn)(void *data),
 	struct kobjtree_action *action = kobjtree_take_action(obj, fn, data);
 
 	if (action)
-		kobjtree_run_action(action);
+		kobjtree_end_action(action, true);
 	return action;
 }
 EXPORT_SYMBOL_GPL(kobjtree_release_action);

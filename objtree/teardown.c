@@ -86,16 +86,11 @@ static void kobjtree_join(struct kobjtree_cascade *c, struct kobjtree *obj)
 	c->joined_tail = &obj->link;
 }
 
-/* A callback has returned: what joined goes before its object goes on. */
+/* A callback has returned: what joined it goes before its object goes on. */
 static void kobjtree_push_joined(struct kobjtree_cascade *c)
 {
 	*c->joined_tail = c->top;
 	c->top = c->joined;
-	c->joined_tail = &c->joined;
-}
-
-static void kobjtree_start_callback(struct kobjtree_cascade *c)
-{
 	c->joined_tail = &c->joined;
 }
 
@@ -106,18 +101,27 @@ static void kobjtree_set_phase(struct kobjtree *obj, u8 phase)
 	obj->flags = (obj->flags & ~KOBJTREE_PHASE) | phase;
 }
 
-static void kobjtree_call_release(const struct kobjtree_type *type,
-				  struct kobjtree *obj)
+#ifdef CONFIG_LOCKDEP
+static struct lockdep_map *kobjtree_map(const struct kobjtree *obj)
 {
-#ifdef CONFIG_LOCKDEP
-	if (type->map)
-		lock_map_acquire_read(type->map);
+	return obj->type->map;
+}
+#else
+static struct lockdep_map *kobjtree_map(const struct kobjtree *obj)
+{
+	return NULL;
+}
 #endif
-	type->release(obj);
-#ifdef CONFIG_LOCKDEP
-	if (type->map)
-		lock_map_release(type->map);
-#endif
+
+static void kobjtree_call_release(struct kobjtree *obj)
+{
+	struct lockdep_map *map = kobjtree_map(obj);
+
+	if (map)
+		lock_map_acquire_read(map);
+	obj->type->release(obj);
+	if (map)
+		lock_map_release(map);
 }
 
 /* Steps 1 and 2. */
@@ -127,8 +131,7 @@ static void kobjtree_step_release(struct kobjtree_cascade *c,
 	if (obj->flags & KOBJTREE_WEAK)
 		kobjtree_weak_kill(obj);
 	if (obj->type->release) {
-		kobjtree_start_callback(c);
-		kobjtree_call_release(obj->type, obj);
+			kobjtree_call_release(obj);
 		kobjtree_push_joined(c);
 	}
 	kobjtree_graph_sync(obj);
@@ -144,8 +147,7 @@ static bool kobjtree_step_action(struct kobjtree_cascade *c,
 
 	if (!action)
 		return false;
-	kobjtree_start_callback(c);
-	kobjtree_run_action(action);
+	kobjtree_end_action(action, true);
 	kobjtree_push_joined(c);
 	return true;
 }
@@ -222,8 +224,7 @@ static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 	} else if (obj->flags & KOBJTREE_MEMBER) {
 		kobjtree_put_held(c, obj->slot);
 	} else {
-		kobjtree_start_callback(c);
-		kobjtree_free_now(obj);
+			kobjtree_free_now(obj);
 		kobjtree_push_joined(c);
 	}
 	kobjtree_owner_put(owner);
@@ -258,6 +259,7 @@ void kobjtree_teardown(struct kobjtree *obj)
 	struct kobjtree_tasks *tasks = kobjtree_my_tasks();
 	struct kobjtree_cascade c = { .task = current };
 
+	c.joined_tail = &c.joined;
 	kobjtree_push(&c, obj);
 	scoped_guard(spinlock, &tasks->lock)
 		hlist_add_head(&c.node, &tasks->cascades);
@@ -306,7 +308,7 @@ EXPORT_SYMBOL_GPL(kobjtree_last_put_async);
  */
 void kobjtree_put_check(struct kobjtree *obj)
 {
-	struct lockdep_map *map = obj->type->map;
+	struct lockdep_map *map = kobjtree_map(obj);
 
 	if (!map || !kobjtree_may_sleep() || kobjtree_my_cascade())
 		return;
