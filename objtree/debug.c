@@ -76,10 +76,12 @@ static bool kobjtree_edge_fixup_free(void *addr, enum debug_obj_state state)
 
 	if (state != ODEBUG_STATE_ACTIVE)
 		return false;
-	if (edge->node.pprev)
-		kobjtree_misuse(kobjtree_edge_remove(edge),
-				"memory of an edge that holds this is freed");
-	kobjtree_debug_unlink(edge);
+	if (!edge->node.pprev) {
+		kobjtree_debug_unlink(edge);
+		return true;
+	}
+	kobjtree_misuse(kobjtree_edge_remove(edge),
+			"memory of an edge that holds this is freed");
 	return true;
 }
 

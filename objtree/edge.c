@@ -24,7 +24,7 @@ int kobjtree_mark_held(struct kobjtree *held)
 	guard(spinlock_irqsave)(kobjtree_lock(held));
 	if (kobjtree_dead(held))
 		return -ENODEV;
-	WRITE_ONCE(held->flags, held->flags | KOBJTREE_HELD);
+	kobjtree_set_flag(held, KOBJTREE_HELD);
 	return 0;
 }
 
@@ -46,7 +46,7 @@ static int kobjtree_edge_add(struct kobjtree *holder,
 		return -EBUSY;
 	if (!edge) {
 		WRITE_ONCE(holder->slot, held);
-		holder->flags |= KOBJTREE_SLOT_USED;
+		kobjtree_set_flag(holder, KOBJTREE_SLOT_USED);
 		return 0;
 	}
 	if (holder->flags & KOBJTREE_SLOT_USED)
@@ -63,6 +63,7 @@ struct kobjtree *kobjtree_edge_remove(struct kobjtree_edge *edge)
 
 	kobjtree_node_del(&edge->node);
 	edge->held = 0;
+	kobjtree_debug_unlink(edge);
 	return held;
 }
 
@@ -250,7 +251,6 @@ bool kobjtree_unlink(struct kobjtree *holder, struct kobjtree_edge *edge)
 	}
 	if (!held)
 		return false;
-	kobjtree_debug_unlink(edge);
 	kobjtree_put(held);
 	return true;
 }
@@ -305,7 +305,6 @@ bool kobjtree_drop(struct kobjtree *holder, struct kobjtree *held)
 			WRITE_ONCE(holder->slot, NULL);
 		}
 	}
-	kobjtree_debug_unlink(edge);
 	if (flags & KOBJTREE_EDGE_ALLOC)
 		kfree(edge);
 	kobjtree_put(held);

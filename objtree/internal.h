@@ -113,6 +113,12 @@ static inline bool kobjtree_dead(const struct kobjtree *obj)
 	return !kref_read(&obj->ref);
 }
 
+/* Under the lock; some are read without. */
+static inline void kobjtree_set_flag(struct kobjtree *obj, u8 flag)
+{
+	WRITE_ONCE(obj->flags, obj->flags | flag);
+}
+
 /* What the slot holds as an edge. */
 static inline struct kobjtree *kobjtree_slot_held(const struct kobjtree *obj)
 {

@@ -25,7 +25,7 @@ static bool kobjtree_node_hang(struct kobjtree *obj, struct kobjtree_node *node,
 	guard(spinlock_irqsave)(kobjtree_lock(obj));
 	if (kobjtree_dead(obj))
 		return false;
-	obj->flags |= KOBJTREE_MIXED;
+	kobjtree_set_flag(obj, KOBJTREE_MIXED);
 	kobjtree_node_add(&obj->head, node, kind);
 	return true;
 }

@@ -163,7 +163,6 @@ static struct kobjtree *kobjtree_pop_edge(struct kobjtree *obj)
 		flags = edge->held;
 		if (!held || flags & KOBJTREE_EDGE_NEWER) {
 			held = kobjtree_edge_remove(edge);
-			kobjtree_debug_unlink(edge);
 			if (flags & KOBJTREE_EDGE_ALLOC)
 				kfree(edge);
 			return held;

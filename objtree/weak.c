@@ -18,7 +18,8 @@ static struct kobjtree_bucket *kobjtree_weak_lock(struct kobjtree_weak *weak,
 	struct kobjtree_bucket *bucket;
 	struct kobjtree *obj;
 
-	while ((obj = READ_ONCE(weak->obj))) {
+	/* Pairs with kobjtree_weak_forget(): @weak may go when this is NULL. */
+	while ((obj = smp_load_acquire(&weak->obj))) {
 		bucket = kobjtree_bucket(obj);
 		spin_lock_irqsave(&bucket->lock, *flags);
 		if (weak->obj == obj)
@@ -31,7 +32,8 @@ static struct kobjtree_bucket *kobjtree_weak_lock(struct kobjtree_weak *weak,
 static void kobjtree_weak_forget(struct kobjtree_weak *weak)
 {
 	hlist_del_init(&weak->node);
-	WRITE_ONCE(weak->obj, NULL);
+	/* The last touch; pairs with kobjtree_weak_lock(). */
+	smp_store_release(&weak->obj, NULL);
 }
 
 /**
@@ -52,7 +54,7 @@ void kobjtree_weak_set(struct kobjtree_weak *weak, struct kobjtree *obj)
 	guard(spinlock_irqsave)(kobjtree_lock(obj));
 	if (kobjtree_dead(obj))
 		return;
-	obj->flags |= KOBJTREE_WEAK;
+	kobjtree_set_flag(obj, KOBJTREE_WEAK);
 	hlist_add_head(&weak->node, &kobjtree_bucket(obj)->weak);
 	WRITE_ONCE(weak->obj, obj);
 }
