@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front door; Kbuild is what the kernel reads.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KERNEL ?= 7.2
+arch = $(if $(shell grep -s '^CONFIG_UML=y' $(KDIR)/.config),ARCH=um)
+
+modules clean:
+	@test -f $(KDIR)/Makefile || { echo "$(KDIR): no kernel build tree; install linux-headers or set KDIR=" >&2; exit 1; }
+	$(MAKE) -C $(KDIR) $(arch) M=$(CURDIR) $@
+
+test:
+	@scripts/test --kernel $(KERNEL) $(if $(T),'$(T)')
+
+check:
+	@scripts/check
+
+demo:
+	@scripts/demo
+
+help:
+	@echo 'make               the modules, for the running kernel or KDIR='
+	@echo 'make test          every test, in User-Mode Linux; T=SUITE[.TEST] for some, KERNEL=6.12|6.1'
+	@echo 'make check         style, documentation and static checks'
+	@echo 'make demo          unplug a device in use, with and without kobjtree'
+	@echo 'make clean         remove what make built here'
+	@echo
+	@echo 'Kernels and test builds are kept in $${KOBJTREE_CACHE:-~/.cache/kobjtree}.'
+
+.DEFAULT_GOAL := modules
+.PHONY: modules clean test check demo help

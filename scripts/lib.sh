@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+# Shared by the scripts beside it; sourced, not run.
+
+me=${0##*/}
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${KOBJTREE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kobjtree}
+
+# the kernel's make is not a part of ours
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+say() { echo "$me: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# usage: the comment block at the top of the calling script
+usage() { sed -n '3,/^$/{/^#/!q;s/^# \{0,1\}//;p}' "$0"; }
+
+# The one list of what building and testing needs, as Debian calls it.
+packages=(
+	bc bison bubblewrap coccinelle cpio flex gcc git graphviz kmod
+	libc6-dev libelf-dev libssl-dev make perl python3 shellcheck v4l-utils
+	xz-utils
+)
+
+need_packages() {
+	local missing=() have p
+
+	command -v dpkg-query >/dev/null || return 0	# not Debian: the build will tell
+	have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null) || true
+	for p in "${packages[@]}"; do
+		grep -qx "installed $p" <<<"$have" || missing+=("$p")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	[ "$(id -u)" = 0 ] ||
+		die "missing packages; as root: apt-get install ${missing[*]}"
+	say "installing ${missing[*]}"
+	{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq -y --no-install-recommends install "${missing[@]}"
+	} >&2 || die "cannot install ${missing[*]}: is the package mirror reachable?"
+}
+
+# lock NAME: until this shell ends
+lock() {
+	local fd
+
+	mkdir -p "$cache" 2>/dev/null || die "cannot write $cache; set KOBJTREE_CACHE"
+	exec {fd}>"$cache/$1.lock"
+	flock -n "$fd" && return
+	say "waiting for another $1"
+	flock "$fd"
+}
+
+need_disk() {	# MiB
+	local free
+
+	free=$(df -Pm "$cache" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$1" ] ||
+		die "$cache needs $1 MiB, has $free; free some or set KOBJTREE_CACHE"
+}
+
+# build_modules SRC KDIR [VARIANT]: out of tree, and out of SRC, which stays
+# clean; sets $out, where modules.order lists what was built and which is ours
+# until we exit
+build_modules() {
+	out=modules-${1##*/}-$(echo "$1" | sha256sum | cut -c1-8)-${2##*/}${3:+-$3}
+	lock "$out"
+	out=$cache/$out
+	mkdir -p "$out"
+	if grep -q '(origin MO)' "$2/source/Makefile"; then
+		make -s -C "$2" ARCH=um M="$1" MO="$out" -j"$(nproc)" >&2
+	else	# before 6.13: a mirror of links
+		find "$out" -xtype l -delete
+		find "$out" -name Kbuild -delete
+		cp -rsfT "$1" "$out"
+		make -s -C "$2" ARCH=um M="$out" -j"$(nproc)" >&2
+	fi || die "building ${1##*/} for ${2##*/} failed"
+}
