@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Binding: what unbind does to an object.
+ *
+ * Invariant: while a device is bound, its devres list holds a reference to the
+ * object in an entry older than what the driver asked for, and closes the gate
+ * in one that is newer. So the hardware is there until no section runs, and the
+ * object at least until devres has undone everything else.
+ *
+ *   devres, newest first: unplug -> regs, irqs, clocks -> unplug, put
+ *
+ * Nothing here depends on how the binding ends: remove(), a probe that fails,
+ * or a driver core that calls none of the bus notifiers.
+ */
+#include <linux/device.h>
+#include <linux/kobjtree_bind.h>
+#include <linux/kobjtree_device.h>
+
+#include "internal.h"
+
+static void kobjtree_bound_unplug(void *data)
+{
+	struct kobjtree_bound *bound = data;
+
+	kobjtree_unplug(&bound->gate);
+}
+
+static void kobjtree_bound_unbind(void *data)
+{
+	struct kobjtree_bound *bound = data;
+
+	kobjtree_unplug(&bound->gate);
+	kobjtree_put(&bound->tree);
+}
+
+/* The same for the device that the object was made for. */
+static void kobjtree_bound_end(void *data)
+{
+	struct kobjtree_bound *bound = data;
+
+	kobjtree_unplug(&bound->gate);
+	bound->gate.dev = NULL;
+	bound->dev = NULL;
+	kobjtree_put(&bound->tree);
+}
+
+/* The macro kobjtree_alloc_bound() has the documentation. */
+void *__kobjtree_alloc_bound(struct device *dev, size_t size, size_t offset,
+			     const struct kobjtree_type *type,
+			     const char *name, struct lock_class_key *key)
+{
+	struct kobjtree_bound *bound;
+	void *p;
+	int ret;
+
+	p = __kobjtree_alloc(size, offset + offsetof(struct kobjtree_bound, tree),
+			     type, GFP_KERNEL, name);
+	if (!p)
+		return ERR_PTR(-ENOMEM);
+	bound = p + offset;
+	__kobjtree_gate_init(&bound->gate, &bound->tree, name, key);
+	bound->gate.dev = dev;
+	bound->dev = dev;
+	ret = devm_add_action_or_reset(dev, kobjtree_bound_end, bound);
+	return ret ? ERR_PTR(ret) : p;
+}
+EXPORT_SYMBOL_GPL(__kobjtree_alloc_bound);
+
+/**
+ * kobjtree_bind() - bind an object to one more device
+ * @bound: the object
+ * @dev: the device, before its driver asks devres for anything else
+ *
+ * For an object that stands for several devices, as a driver that claims more
+ * than one interface has: the unbind of any of them unplugs it.
+ *
+ * Context: process context, may sleep; the caller holds a reference to @bound.
+ * Return: 0, and @dev's binding owns a reference of its own; -ENOMEM.
+ */
+int kobjtree_bind(struct kobjtree_bound *bound, struct device *dev)
+{
+	int ret;
+
+	kobjtree_get(&bound->tree);
+	ret = devm_add_action(dev, kobjtree_bound_unbind, bound);
+	if (ret)
+		kobjtree_put(&bound->tree);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(kobjtree_bind);
+
+/**
+ * kobjtree_publish() - open the gate of a bound object
+ * @bound: the object
+ *
+ * For the register functions of glue, before they make the object visible:
+ * unbind closes the gate before it undoes anything that was done until now. To
+ * be called for each thing that is published.
+ *
+ * Context: process context, may sleep; while the device is being bound or is
+ * bound.
+ * Return: 0; -ENOMEM; -ENODEV if the gate was marked already.
+ */
+int kobjtree_publish(struct kobjtree_bound *bound)
+{
+	int ret;
+
+	if (kobjtree_marked(&bound->gate))
+		return -ENODEV;
+	ret = devm_add_action(bound->dev, kobjtree_bound_unplug, bound);
+	return ret ?: kobjtree_gate_live(&bound->gate);
+}
+EXPORT_SYMBOL_GPL(kobjtree_publish);
+
+/**
+ * kobjtree_bound_watch() - take part in the removal of a bound object
+ * @bound: the object
+ * @watcher: the callbacks, in memory that lives as long as @bound
+ *
+ * As kobjtree_watch(). In addition the quiesce callback finds what the driver
+ * has asked devres for until now, also if the object is never published.
+ *
+ * Context: process context, may sleep; while the device is being bound or is
+ * bound.
+ * Return: 0; -ENODEV if the gate was marked already, and the callbacks never
+ * run; -ENOMEM, and they were run: the object is unplugged.
+ */
+int kobjtree_bound_watch(struct kobjtree_bound *bound,
+			 struct kobjtree_watcher *watcher)
+{
+	int ret = kobjtree_watch(&bound->gate, watcher);
+
+	return ret ?: devm_add_action_or_reset(bound->dev,
+					       kobjtree_bound_unplug, bound);
+}
+EXPORT_SYMBOL_GPL(kobjtree_bound_watch);
+
+/* === A device in the container's memory === */
+
+static void kobjtree_device_member_release(struct device *dev)
+{
+	kobjtree_put(&container_of(dev, struct kobjtree_device, dev)->tree);
+}
+
+/**
+ * kobjtree_device_init_member() - initialise a device in another's memory
+ * @kdev: the device and its object, in the memory of @container
+ * @type: the object's type, or NULL for a plain one
+ * @container: the object whose memory it is, which it holds to its very end
+ *
+ * As kobjtree_device_init() and kobjtree_init_member(): the caller owns the
+ * device's one reference and ends it with put_device(), also before device_add()
+ * and after that has failed.
+ *
+ * Context: process context, may sleep; the caller holds a reference to
+ * @container.
+ */
+void kobjtree_device_init_member(struct kobjtree_device *kdev,
+				 const struct kobjtree_type *type,
+				 struct kobjtree *container)
+{
+	kobjtree_init_member(&kdev->tree, type, container);
+	device_initialize(&kdev->dev);
+	kdev->dev.release = kobjtree_device_member_release;
+}
+EXPORT_SYMBOL_GPL(kobjtree_device_init_member);

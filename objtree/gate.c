@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The gate: sections that may touch the hardware, and the removal that waits
+ * for them.
+ *
+ * Invariant: ->active counts the sections that run, and is negative unless the
+ * gate is live. Whoever raised it sees the hardware until the matching exit;
+ * nobody raises it once the gate is marked. It is one word, so that there is
+ * nothing to allocate, and no grace period between mark and drain.
+ *
+ * Each callback runs once, in the task that first comes to its phase; who comes
+ * later returns after it was run. No lock is held meanwhile, so that lockdep
+ * sees the driver's order of locks and none of ours.
+ *
+ *   INIT -> LIVE -> MARKED -> DRAINED -> QUIET
+ *     \________________^
+ */
+#include <linux/debug_locks.h>
+#include <linux/device.h>
+#include <linux/kobjtree_gate.h>
+#include <linux/mm_types.h>
+#include <linux/poll.h>
+
+#include "internal.h"
+
+/* How many seconds to wait between two words on what is waited for. */
+#define KOBJTREE_DRAIN_REPORT	10
+
+/* kobjtree_gate.begun and .done */
+#define KOBJTREE_DO_WAKE	BIT(0)
+#define KOBJTREE_DO_QUIESCE	BIT(1)
+
+/* === Phases === */
+
+/* True if the caller is to run @phase; false after it was run by another. */
+static bool kobjtree_phase_begin(struct kobjtree_gate *gate, u8 phase)
+{
+	bool first;
+
+	scoped_guard(spinlock_irq, &gate->wait.lock) {
+		first = !(gate->begun & phase);
+		gate->begun |= phase;
+		if (first)
+			WRITE_ONCE(gate->remover, current);
+	}
+	if (!first)	/* pairs with the release in kobjtree_phase_end() */
+		wait_event(gate->wait, smp_load_acquire(&gate->done) & phase);
+	return first;
+}
+
+static void kobjtree_phase_end(struct kobjtree_gate *gate, u8 phase)
+{
+	scoped_guard(spinlock_irq, &gate->wait.lock) {
+		WRITE_ONCE(gate->remover, NULL);
+		if (phase == KOBJTREE_DO_QUIESCE)
+			WRITE_ONCE(gate->state, KOBJTREE_GATE_QUIET);
+		/* Pairs with the acquire in kobjtree_phase_begin(). */
+		smp_store_release(&gate->done, gate->done | phase);
+	}
+	wake_up_all(&gate->wait);
+}
+
+/* Does the caller stand in a callback of this gate? */
+static bool kobjtree_in_callback(struct kobjtree_gate *gate)
+{
+	return READ_ONCE(gate->remover) == current;
+}
+
+/* === Drain === */
+
+/* The last section after the mark is over. */
+void kobjtree_gate_idle(struct kobjtree_gate *gate)
+{
+	wake_up_all(&gate->wait);
+}
+EXPORT_SYMBOL_GPL(kobjtree_gate_idle);
+
+static bool kobjtree_drained(struct kobjtree_gate *gate)
+{
+	/* Pairs with the release in kobjtree_exit_non_owner(). */
+	return atomic_read_acquire(&gate->active) == KOBJTREE_GATE_CLOSED;
+}
+
+/* What lockdep knows, and it alone: is the caller in a section? */
+static bool kobjtree_in_section(struct kobjtree_gate *gate)
+{
+#ifdef CONFIG_LOCKDEP
+	return lock_is_held(&gate->dep_map) == LOCK_STATE_HELD;
+#else
+	return false;
+#endif
+}
+
+/*
+ * A drain may be what a page fault waits for, and so a section must not fault:
+ * whoever serves the fault would hold up the removal. Say it to lockdep as a
+ * drain under mmap_lock; might_fault() in a section is the other half.
+ */
+static void kobjtree_drain_may_fault(struct kobjtree_gate *gate)
+{
+	struct mm_struct *mm __maybe_unused = current->mm;
+
+	if (!mm)
+		return;
+	rwsem_acquire_read(&mm->mmap_lock.dep_map, 0, 1, _THIS_IP_);
+	rwsem_acquire(&gate->dep_map, 0, 0, _THIS_IP_);
+	rwsem_release(&gate->dep_map, _THIS_IP_);
+	rwsem_release(&mm->mmap_lock.dep_map, _THIS_IP_);
+}
+
+static void kobjtree_drain_report(struct kobjtree_gate *gate, int seconds)
+{
+	int n = atomic_read(&gate->active) - KOBJTREE_GATE_CLOSED;
+
+	pr_warn("kobjtree: %s of %s: drain waits for %d sections for %d s\n",
+		gate->obj->type->name,
+		gate->dev ? dev_name(gate->dev) : "no device", n, seconds);
+	if (seconds == KOBJTREE_DRAIN_REPORT)
+		debug_show_all_locks();
+}
+
+/* False if it would never end. */
+static bool kobjtree_do_drain(struct kobjtree_gate *gate)
+{
+	int seconds = 0;
+
+	might_sleep();
+	/* The class may have gone with the driver's module. */
+	if (READ_ONCE(gate->state) >= KOBJTREE_GATE_DRAINED)
+		return true;
+	if (kobjtree_in_section(gate)) {
+		kobjtree_misuse(gate->obj, "drain in a section of the same gate, does not wait");
+		return false;
+	}
+	kobjtree_drain_may_fault(gate);
+	rwsem_acquire(&gate->dep_map, 0, 0, _THIS_IP_);
+	while (!wait_event_timeout(gate->wait, kobjtree_drained(gate),
+				   KOBJTREE_DRAIN_REPORT * HZ)) {
+		seconds += KOBJTREE_DRAIN_REPORT;
+		kobjtree_drain_report(gate, seconds);
+	}
+	rwsem_release(&gate->dep_map, _THIS_IP_);
+
+	guard(spinlock_irq)(&gate->wait.lock);
+	if (gate->state == KOBJTREE_GATE_MARKED)
+		WRITE_ONCE(gate->state, KOBJTREE_GATE_DRAINED);
+	return true;
+}
+
+/* Each call of the four asks for those before it, and survives without. */
+static void kobjtree_want_marked(struct kobjtree_gate *gate)
+{
+	if (kobjtree_marked(gate))
+		return;
+	kobjtree_misuse(gate->obj, "gate is not marked");
+	kobjtree_mark(gate);
+}
+
+/* === Removal === */
+
+/**
+ * kobjtree_mark() - refuse new sections
+ * @gate: the gate
+ *
+ * The first phase of a removal. It acts at once: from its return on,
+ * kobjtree_enter() fails, and who sleeps in kobjtree_wait_event() or poll is
+ * woken. May be called early and alone, by who knows first that the hardware
+ * goes. Idempotent.
+ *
+ * Context: any but NMI; the caller holds a reference to the gate's object.
+ */
+void kobjtree_mark(struct kobjtree_gate *gate)
+{
+	scoped_guard(spinlock_irqsave, &gate->wait.lock) {
+		if (gate->state >= KOBJTREE_GATE_MARKED)
+			return;
+		if (gate->state == KOBJTREE_GATE_LIVE)
+			atomic_add(KOBJTREE_GATE_CLOSED, &gate->active);
+		WRITE_ONCE(gate->state, KOBJTREE_GATE_MARKED);
+	}
+	__wake_up(&gate->wait, TASK_NORMAL, 0, poll_to_key(EPOLLHUP | EPOLLERR));
+}
+EXPORT_SYMBOL_GPL(kobjtree_mark);
+
+/**
+ * kobjtree_wake() - end what sections wait for
+ * @gate: the gate, marked
+ *
+ * The second phase: calls the wake callbacks, newest first, once for all
+ * removers. Returns after they were run, by whomever.
+ *
+ * Context: process context, may sleep; the caller holds a reference to the
+ * gate's object.
+ */
+void kobjtree_wake(struct kobjtree_gate *gate)
+{
+	struct kobjtree_watcher *w;
+
+	might_sleep();
+	kobjtree_want_marked(gate);
+	if (kobjtree_in_callback(gate) ||
+	    !kobjtree_phase_begin(gate, KOBJTREE_DO_WAKE))
+		return;
+	for (w = gate->watchers; w; w = w->next)
+		if (w->wake)
+			w->wake(w);
+	kobjtree_phase_end(gate, KOBJTREE_DO_WAKE);
+}
+EXPORT_SYMBOL_GPL(kobjtree_wake);
+
+/**
+ * kobjtree_drain() - wait for the last section
+ * @gate: the gate, marked
+ *
+ * The third phase. Has no time-out, since what follows would not be safe; says
+ * every ten seconds whom it waits for. In a section of the same gate it would
+ * wait for itself: with lockdep it warns instead and returns, and the gate is
+ * drained by the next remover.
+ *
+ * Context: process context, sleeps; the caller holds a reference to the gate's
+ * object and no lock that a section takes.
+ */
+void kobjtree_drain(struct kobjtree_gate *gate)
+{
+	kobjtree_want_marked(gate);
+	kobjtree_do_drain(gate);
+}
+EXPORT_SYMBOL_GPL(kobjtree_drain);
+
+/**
+ * kobjtree_quiesce() - stop the hardware
+ * @gate: the gate, drained
+ *
+ * The last phase: calls the quiesce callbacks, newest first, once for all
+ * removers. Returns after they were run, by whomever.
+ *
+ * Context: process context, may sleep; the caller holds a reference to the
+ * gate's object.
+ */
+void kobjtree_quiesce(struct kobjtree_gate *gate)
+{
+	struct kobjtree_watcher *w;
+
+	might_sleep();
+	if (kobjtree_in_callback(gate))
+		return;
+	if (READ_ONCE(gate->state) < KOBJTREE_GATE_DRAINED) {
+		kobjtree_misuse(gate->obj, "gate is not drained");
+		kobjtree_mark(gate);
+		if (!kobjtree_do_drain(gate))
+			return;
+	}
+	/* No wake may run beside a quiesce, nor after it. */
+	if (kobjtree_phase_begin(gate, KOBJTREE_DO_WAKE))
+		kobjtree_phase_end(gate, KOBJTREE_DO_WAKE);
+	if (!kobjtree_phase_begin(gate, KOBJTREE_DO_QUIESCE))
+		return;
+	for (w = gate->watchers; w; w = w->next)
+		if (w->quiesce)
+			w->quiesce(w);
+	kobjtree_phase_end(gate, KOBJTREE_DO_QUIESCE);
+}
+EXPORT_SYMBOL_GPL(kobjtree_quiesce);
+
+/**
+ * kobjtree_unplug() - the four phases of a removal: mark, wake, drain, quiesce
+ * @gate: the gate, in any state
+ *
+ * Idempotent: also beside another remover it returns after the hardware was
+ * stopped. Called by a callback of the gate, it returns at once.
+ *
+ * Context: process context, sleeps; the caller holds a reference to the gate's
+ * object and no lock that a section takes.
+ */
+void kobjtree_unplug(struct kobjtree_gate *gate)
+{
+	if (kobjtree_in_callback(gate))
+		return;
+	kobjtree_mark(gate);
+	kobjtree_wake(gate);
+	if (kobjtree_do_drain(gate))
+		kobjtree_quiesce(gate);
+}
+EXPORT_SYMBOL_GPL(kobjtree_unplug);
+
+/* === Setting up === */
+
+/**
+ * kobjtree_gate_live() - open the gate
+ * @gate: the gate, not marked
+ *
+ * Before anybody can look for the object: the first open of a device node comes
+ * while it is being published. Idempotent.
+ *
+ * Context: any; the caller holds a reference to the gate's object.
+ * Return: 0, or -ENODEV if the gate is marked already.
+ */
+int kobjtree_gate_live(struct kobjtree_gate *gate)
+{
+	guard(spinlock_irqsave)(&gate->wait.lock);
+	if (gate->state >= KOBJTREE_GATE_MARKED)
+		return -ENODEV;
+	if (gate->state == KOBJTREE_GATE_INIT) {
+		WRITE_ONCE(gate->state, KOBJTREE_GATE_LIVE);
+		atomic_set_release(&gate->active, 0);
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kobjtree_gate_live);
+
+/**
+ * kobjtree_watch() - take part in the removal
+ * @gate: the gate, in any state
+ * @watcher: the callbacks, in memory that lives as long as @gate
+ *
+ * Context: any; the caller holds a reference to the gate's object.
+ * Return: 0, and the callbacks run once each, before those of older watchers;
+ * -ENODEV if the gate is marked already, and they never run.
+ */
+int kobjtree_watch(struct kobjtree_gate *gate, struct kobjtree_watcher *watcher)
+{
+	guard(spinlock_irqsave)(&gate->wait.lock);
+	if (gate->state >= KOBJTREE_GATE_MARKED)
+		return -ENODEV;
+	watcher->next = gate->watchers;
+	gate->watchers = watcher;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kobjtree_watch);
+
+static void kobjtree_gate_end(void *data)
+{
+	kobjtree_unplug(data);
+}
+
+/* The macro kobjtree_gate_init() has the documentation. */
+void __kobjtree_gate_init(struct kobjtree_gate *gate, struct kobjtree *obj,
+			  const char *name, struct lock_class_key *key)
+{
+	*gate = (struct kobjtree_gate) {
+		.active = ATOMIC_INIT(KOBJTREE_GATE_CLOSED),
+		.state = KOBJTREE_GATE_INIT,
+		.obj = obj,
+	};
+	init_waitqueue_head(&gate->wait);
+	lockdep_init_map(&gate->dep_map, name, key, 0);
+	kobjtree_embed_action(obj, &gate->action, kobjtree_gate_end, gate);
+}
+EXPORT_SYMBOL_GPL(__kobjtree_gate_init);
