@@ -1,0 +1,1025 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The gate: who may enter when, and what a removal does in which order.
+ *
+ *   w1   watcher 1 was woken
+ *   q1   watcher 1 was quiesced
+ */
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/debug_locks.h>
+#include <linux/delay.h>
+#include <linux/kobjtree_gate.h>
+#include <linux/kthread.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <trace/events/printk.h>
+
+/* linux/node.h has one, too */
+#undef to_node
+
+#include "contexts.h"
+#include "helpers.h"
+
+/* Long enough for what should not happen to happen; never a wait for what is to. */
+#define A_WHILE_MS	60
+
+/* === An object with a gate === */
+
+struct gated {
+	struct kobjtree tree;
+	struct kobjtree_gate gate;
+	struct test_log *log;
+	bool hardware;
+};
+
+static void gated_release(struct kobjtree *obj)
+{
+	struct gated *g = container_of(obj, struct gated, tree);
+
+	log_event(g->log, 'r', 1);
+	atomic_dec(&g->log->live);
+}
+
+DEFINE_KOBJTREE_TYPE(gated_type, struct gated, tree, .release = gated_release);
+
+static struct gated *gated_alloc(struct kunit *test)
+{
+	struct gated *g = kobjtree_alloc(struct gated, tree, &gated_type,
+					 GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, g);
+	g->log = test->priv;
+	atomic_inc(&g->log->live);
+	return g;
+}
+
+static struct gated *gated_new(struct kunit *test)
+{
+	struct gated *g = gated_alloc(test);
+
+	kobjtree_gate_init(&g->gate, &g->tree);
+	return g;
+}
+
+static struct gated *gated_new_live(struct kunit *test)
+{
+	struct gated *g = gated_new(test);
+
+	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+	return g;
+}
+
+/* Ends the test's reference and expects nothing more than the release. */
+static void gated_put(struct kunit *test, struct gated *g)
+{
+	kobjtree_put(&g->tree);
+	expect_log(test, test->priv, "r1");
+}
+
+/* === Watchers === */
+
+struct test_watcher {
+	struct kobjtree_watcher watcher;
+	struct test_log *log;
+	int id;
+	void (*in_wake)(struct test_watcher *w);
+	void (*in_quiesce)(struct test_watcher *w);
+	void *arg;
+	struct completion entered;
+	struct completion leave;
+};
+
+static void test_wake(struct kobjtree_watcher *watcher)
+{
+	struct test_watcher *w = container_of(watcher, struct test_watcher,
+					      watcher);
+
+	might_sleep();
+	log_event(w->log, 'w', w->id);
+	if (w->in_wake)
+		w->in_wake(w);
+}
+
+static void test_quiesce(struct kobjtree_watcher *watcher)
+{
+	struct test_watcher *w = container_of(watcher, struct test_watcher,
+					      watcher);
+
+	might_sleep();
+	log_event(w->log, 'q', w->id);
+	if (w->in_quiesce)
+		w->in_quiesce(w);
+}
+
+static struct test_watcher *watcher_new(struct kunit *test, int id)
+{
+	struct test_watcher *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	w->watcher.wake = test_wake;
+	w->watcher.quiesce = test_quiesce;
+	w->log = test->priv;
+	w->id = id;
+	init_completion(&w->entered);
+	init_completion(&w->leave);
+	return w;
+}
+
+static struct test_watcher *watch_new(struct kunit *test, struct gated *g,
+				      int id)
+{
+	struct test_watcher *w = watcher_new(test, id);
+
+	KUNIT_ASSERT_EQ(test, kobjtree_watch(&g->gate, &w->watcher), 0);
+	return w;
+}
+
+/* === Threads === */
+
+struct test_thread {
+	void (*fn)(struct test_thread *thread);
+	struct gated *g;
+	struct completion entered;
+	struct completion leave;
+	struct completion done;
+	wait_queue_head_t wait;
+	bool condition;
+	long ret;
+	struct task_struct *task;
+};
+
+static int test_thread_main(void *data)
+{
+	struct test_thread *thread = data;
+
+	thread->fn(thread);
+	complete(&thread->done);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static struct test_thread *thread_start(struct kunit *test, struct gated *g,
+					void (*fn)(struct test_thread *thread))
+{
+	struct test_thread *thread = kunit_kzalloc(test, sizeof(*thread),
+						   GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, thread);
+	thread->fn = fn;
+	thread->g = g;
+	init_completion(&thread->entered);
+	init_completion(&thread->leave);
+	init_completion(&thread->done);
+	init_waitqueue_head(&thread->wait);
+	thread->task = kthread_run(test_thread_main, thread, "gate_kunit");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread->task));
+	return thread;
+}
+
+static void thread_join(struct test_thread *thread)
+{
+	wait_for_completion(&thread->done);
+	kthread_stop(thread->task);
+}
+
+/* It has not ended, and does not for a while. */
+#define EXPECT_BLOCKED(test, thread) \
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&(thread)->done, \
+				msecs_to_jiffies(A_WHILE_MS)), 0)
+
+static void in_section(struct test_thread *thread)
+{
+	CLASS(kobjtree_section, section)(&thread->g->gate);
+
+	thread->ret = section ? 0 : -ENODEV;
+	complete(&thread->entered);
+	if (section)
+		wait_for_completion(&thread->leave);
+}
+
+static void in_unplug(struct test_thread *thread)
+{
+	kobjtree_unplug(&thread->g->gate);
+}
+
+static void in_drain(struct test_thread *thread)
+{
+	kobjtree_drain(&thread->g->gate);
+}
+
+static struct test_thread *section_start(struct kunit *test, struct gated *g)
+{
+	struct test_thread *thread = thread_start(test, g, in_section);
+
+	wait_for_completion(&thread->entered);
+	KUNIT_ASSERT_EQ(test, thread->ret, 0);
+	return thread;
+}
+
+static void section_end(struct test_thread *thread)
+{
+	complete(&thread->leave);
+	thread_join(thread);
+}
+
+/* === Entering === */
+
+static void enter_works_while_live_only(struct kunit *test)
+{
+	struct gated *g = gated_new(test);
+
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), -ENODEV);
+	KUNIT_EXPECT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+	KUNIT_EXPECT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+	KUNIT_EXPECT_FALSE(test, kobjtree_marked(&g->gate));
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
+	kobjtree_exit(&g->gate);
+	kobjtree_mark(&g->gate);
+	KUNIT_EXPECT_TRUE(test, kobjtree_marked(&g->gate));
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), -ENODEV);
+	gated_put(test, g);
+}
+
+static void gate_goes_one_way(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	kobjtree_mark(&g->gate);
+	KUNIT_EXPECT_EQ(test, kobjtree_gate_live(&g->gate), -ENODEV);
+	kobjtree_drain(&g->gate);
+	kobjtree_mark(&g->gate);
+	KUNIT_EXPECT_EQ(test, g->gate.state, KOBJTREE_GATE_DRAINED);
+	kobjtree_quiesce(&g->gate);
+	KUNIT_EXPECT_EQ(test, g->gate.state, KOBJTREE_GATE_QUIET);
+	kobjtree_unplug(&g->gate);
+	KUNIT_EXPECT_EQ(test, kobjtree_gate_live(&g->gate), -ENODEV);
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), -ENODEV);
+	gated_put(test, g);
+}
+
+/* A gate that was marked before it went live never does. */
+static void mark_before_live_is_final(struct kunit *test)
+{
+	struct gated *g = gated_new(test);
+
+	kobjtree_mark(&g->gate);
+	KUNIT_EXPECT_EQ(test, kobjtree_gate_live(&g->gate), -ENODEV);
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), -ENODEV);
+	gated_put(test, g);
+}
+
+static void inner_section_fails_after_mark(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
+	kobjtree_exit(&g->gate);
+	kobjtree_mark(&g->gate);
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), -ENODEV);
+	kobjtree_exit(&g->gate);
+	kobjtree_drain(&g->gate);
+	gated_put(test, g);
+}
+
+static void section_ends_with_its_scope(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	{
+		CLASS(kobjtree_section, section)(&g->gate);
+
+		KUNIT_EXPECT_PTR_EQ(test, section, &g->gate);
+		KUNIT_EXPECT_EQ(test, atomic_read(&g->gate.active), 1);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&g->gate.active), 0);
+	kobjtree_mark(&g->gate);
+	{
+		CLASS(kobjtree_section, section)(&g->gate);
+
+		KUNIT_EXPECT_NULL(test, section);
+	}
+	kobjtree_drain(&g->gate);
+	gated_put(test, g);
+}
+
+static void enter_and_mark_here(void *data)
+{
+	struct gated *g = data;
+
+	if (kobjtree_enter(&g->gate))
+		return;
+	g->hardware = true;
+	kobjtree_exit(&g->gate);
+	kobjtree_mark(&g->gate);
+}
+
+static void enter_and_mark_in_any_context(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	run_in(test, the_context(test), enter_and_mark_here, g);
+	KUNIT_EXPECT_TRUE(test, g->hardware);
+	KUNIT_EXPECT_TRUE(test, kobjtree_marked(&g->gate));
+	kobjtree_drain(&g->gate);
+	gated_put(test, g);
+}
+
+/* === Drain === */
+
+static void drain_waits_for_the_last_section(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_thread *a = section_start(test, g);
+	struct test_thread *b = section_start(test, g);
+	struct test_thread *drain;
+
+	kobjtree_mark(&g->gate);
+	drain = thread_start(test, g, in_drain);
+	EXPECT_BLOCKED(test, drain);
+	section_end(a);
+	EXPECT_BLOCKED(test, drain);
+	KUNIT_EXPECT_EQ(test, g->gate.state, KOBJTREE_GATE_MARKED);
+	section_end(b);
+	thread_join(drain);
+	KUNIT_EXPECT_EQ(test, g->gate.state, KOBJTREE_GATE_DRAINED);
+	gated_put(test, g);
+}
+
+/* Sections of one gate do not keep another one from being drained. */
+static void gates_are_independent(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct gated *other = gated_new_live(test);
+	struct test_thread *section = section_start(test, g);
+
+	kobjtree_unplug(&other->gate);
+	gated_put(test, other);
+	section_end(section);
+	gated_put(test, g);
+}
+
+static void exit_elsewhere(struct test_thread *thread)
+{
+	kobjtree_exit_non_owner(&thread->g->gate);
+}
+
+static void section_may_end_in_another_task(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_thread *drain, *end;
+
+	KUNIT_ASSERT_EQ(test, kobjtree_enter_non_owner(&g->gate), 0);
+	kobjtree_mark(&g->gate);
+	KUNIT_EXPECT_EQ(test, kobjtree_enter_non_owner(&g->gate), -ENODEV);
+	drain = thread_start(test, g, in_drain);
+	EXPECT_BLOCKED(test, drain);
+	end = thread_start(test, g, exit_elsewhere);
+	thread_join(end);
+	thread_join(drain);
+	gated_put(test, g);
+}
+
+static void removal_does_not_allocate(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	fail_setup(test);
+	watch_new(test, g, 1);
+	EXPECT_NO_ALLOC(test, kobjtree_unplug(&g->gate));
+	expect_log(test, test->priv, "w1 q1");
+	gated_put(test, g);
+}
+
+static struct {
+	const char *what;
+	int seen;
+} console;
+
+static void watch_console(void *data, const char *text, size_t len)
+{
+	const char *what = READ_ONCE(console.what);
+
+	if (what && strnstr(text, what, len))
+		WRITE_ONCE(console.seen, console.seen + 1);
+}
+
+static void drain_says_whom_it_waits_for(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_thread *section = section_start(test, g);
+	struct test_thread *drain;
+
+	KUNIT_ASSERT_EQ(test, register_trace_console(watch_console, NULL), 0);
+	WRITE_ONCE(console.what, "gated_type of no device: drain waits for 1 sections for 10 s");
+	kobjtree_mark(&g->gate);
+	drain = thread_start(test, g, in_drain);
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&drain->done, 12 * HZ),
+			0);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(console.seen), 1);
+	section_end(section);
+	thread_join(drain);
+	WRITE_ONCE(console.what, NULL);
+	unregister_trace_console(watch_console, NULL);
+	tracepoint_synchronize_unregister();
+	gated_put(test, g);
+}
+
+/* === Callbacks === */
+
+static void callbacks_run_newest_first(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	watch_new(test, g, 1);
+	watch_new(test, g, 2);
+	watch_new(test, g, 3);
+	kobjtree_unplug(&g->gate);
+	expect_log(test, test->priv, "w3 w2 w1 q3 q2 q1");
+	gated_put(test, g);
+}
+
+static void phases_can_be_called_one_by_one(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	watch_new(test, g, 1);
+	kobjtree_mark(&g->gate);
+	expect_log(test, test->priv, "");
+	kobjtree_wake(&g->gate);
+	kobjtree_wake(&g->gate);
+	expect_log(test, test->priv, "w1");
+	kobjtree_drain(&g->gate);
+	kobjtree_drain(&g->gate);
+	expect_log(test, test->priv, "");
+	kobjtree_quiesce(&g->gate);
+	kobjtree_quiesce(&g->gate);
+	expect_log(test, test->priv, "q1");
+	kobjtree_unplug(&g->gate);
+	gated_put(test, g);
+}
+
+static void a_callback_may_be_missing(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	watch_new(test, g, 1)->watcher.wake = NULL;
+	watch_new(test, g, 2)->watcher.quiesce = NULL;
+	kobjtree_unplug(&g->gate);
+	expect_log(test, test->priv, "w2 q1");
+	gated_put(test, g);
+}
+
+static void wake_comes_before_the_last_exit(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_thread *section = section_start(test, g);
+	struct test_thread *unplug;
+
+	watch_new(test, g, 1);
+	unplug = thread_start(test, g, in_unplug);
+	EXPECT_BLOCKED(test, unplug);
+	expect_log(test, test->priv, "w1");
+	section_end(section);
+	thread_join(unplug);
+	expect_log(test, test->priv, "q1");
+	gated_put(test, g);
+}
+
+static void quiesce_runs_if_never_live(struct kunit *test)
+{
+	struct gated *g = gated_new(test);
+
+	watch_new(test, g, 1);
+	kobjtree_unplug(&g->gate);
+	expect_log(test, test->priv, "w1 q1");
+	gated_put(test, g);
+}
+
+/* The object's end is the net; what release undoes is gone by then. */
+static void end_of_object_unplugs(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	watch_new(test, g, 1);
+	kobjtree_put(&g->tree);
+	expect_log(test, test->priv, "r1 w1 q1");
+}
+
+static void wake_is_skipped_by_who_does_not_ask(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	watch_new(test, g, 1);
+	kobjtree_mark(&g->gate);
+	kobjtree_drain(&g->gate);
+	kobjtree_quiesce(&g->gate);
+	expect_log(test, test->priv, "q1");
+	kobjtree_wake(&g->gate);
+	expect_log(test, test->priv, "");
+	gated_put(test, g);
+}
+
+static void watch_fails_after_mark(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_watcher *w = watcher_new(test, 2);
+
+	watch_new(test, g, 1);
+	kobjtree_mark(&g->gate);
+	KUNIT_EXPECT_EQ(test, kobjtree_watch(&g->gate, &w->watcher), -ENODEV);
+	kobjtree_unplug(&g->gate);
+	expect_log(test, test->priv, "w1 q1");
+	gated_put(test, g);
+}
+
+/* === Two removers === */
+
+static void callback_waits(struct test_watcher *w)
+{
+	complete(&w->entered);
+	wait_for_completion(&w->leave);
+}
+
+static void second_remover_waits(struct kunit *test, bool in_wake)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_watcher *w = watch_new(test, g, 1);
+	struct test_thread *first, *second;
+
+	if (in_wake)
+		w->in_wake = callback_waits;
+	else
+		w->in_quiesce = callback_waits;
+	first = thread_start(test, g, in_unplug);
+	wait_for_completion(&w->entered);
+	expect_log(test, test->priv, in_wake ? "w1" : "w1 q1");
+	second = thread_start(test, g, in_unplug);
+	EXPECT_BLOCKED(test, second);
+	complete(&w->leave);
+	thread_join(second);
+	KUNIT_EXPECT_EQ(test, g->gate.state, KOBJTREE_GATE_QUIET);
+	thread_join(first);
+	expect_log(test, test->priv, in_wake ? "q1" : "");
+	gated_put(test, g);
+}
+
+static void second_remover_waits_for_wake(struct kunit *test)
+{
+	second_remover_waits(test, true);
+}
+
+static void second_remover_waits_for_quiesce(struct kunit *test)
+{
+	second_remover_waits(test, false);
+}
+
+static void unplug_again(struct test_watcher *w)
+{
+	struct gated *g = w->arg;
+
+	kobjtree_unplug(&g->gate);
+}
+
+static void callback_may_unplug(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_watcher *w = watch_new(test, g, 1);
+
+	watch_new(test, g, 2);
+	w->in_wake = unplug_again;
+	w->in_quiesce = unplug_again;
+	w->arg = g;
+	kobjtree_unplug(&g->gate);
+	expect_log(test, test->priv, "w2 w1 q2 q1");
+	gated_put(test, g);
+}
+
+/* === Sleeping in a section === */
+
+static void in_wait(struct test_thread *thread)
+{
+	CLASS(kobjtree_section, section)(&thread->g->gate);
+
+	complete(&thread->entered);
+	thread->ret = kobjtree_wait_event(&thread->g->gate, thread->wait,
+					  READ_ONCE(thread->condition));
+}
+
+static void in_wait_interruptible(struct test_thread *thread)
+{
+	CLASS(kobjtree_section, section)(&thread->g->gate);
+
+	allow_signal(SIGUSR1);
+	complete(&thread->entered);
+	thread->ret = kobjtree_wait_event_interruptible(&thread->g->gate,
+							thread->wait,
+							READ_ONCE(thread->condition));
+	flush_signals(current);
+}
+
+static void in_wait_timeout(struct test_thread *thread)
+{
+	CLASS(kobjtree_section, section)(&thread->g->gate);
+
+	complete(&thread->entered);
+	thread->ret = kobjtree_wait_event_timeout(&thread->g->gate,
+						  thread->wait,
+						  READ_ONCE(thread->condition),
+						  msecs_to_jiffies(10 * A_WHILE_MS));
+}
+
+static struct test_thread *sleeper_start(struct kunit *test, struct gated *g,
+					 void (*fn)(struct test_thread *))
+{
+	struct test_thread *thread = thread_start(test, g, fn);
+
+	wait_for_completion(&thread->entered);
+	EXPECT_BLOCKED(test, thread);
+	return thread;
+}
+
+static void condition_ends_a_wait(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_thread *thread = sleeper_start(test, g, in_wait);
+
+	WRITE_ONCE(thread->condition, true);
+	wake_up(&thread->wait);
+	thread_join(thread);
+	KUNIT_EXPECT_EQ(test, thread->ret, 0);
+	gated_put(test, g);
+}
+
+static void mark_ends_a_wait(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_thread *a = sleeper_start(test, g, in_wait);
+	struct test_thread *b = sleeper_start(test, g, in_wait_interruptible);
+	struct test_thread *c = sleeper_start(test, g, in_wait_timeout);
+
+	kobjtree_mark(&g->gate);
+	thread_join(a);
+	thread_join(b);
+	thread_join(c);
+	KUNIT_EXPECT_EQ(test, a->ret, -ENODEV);
+	KUNIT_EXPECT_EQ(test, b->ret, -ENODEV);
+	KUNIT_EXPECT_EQ(test, c->ret, -ENODEV);
+	kobjtree_drain(&g->gate);
+	gated_put(test, g);
+}
+
+static void signal_ends_a_wait(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_thread *thread = sleeper_start(test, g,
+						   in_wait_interruptible);
+
+	send_sig(SIGUSR1, thread->task, 1);
+	thread_join(thread);
+	KUNIT_EXPECT_EQ(test, thread->ret, -ERESTARTSYS);
+	gated_put(test, g);
+}
+
+static void time_out_ends_a_wait(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_thread *thread = sleeper_start(test, g, in_wait_timeout);
+
+	thread_join(thread);
+	KUNIT_EXPECT_EQ(test, thread->ret, 0);
+	gated_put(test, g);
+}
+
+/* Who entered before the mark, and sleeps only after the wake, does not. */
+static void late_sleeper_does_not_sleep(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wait);
+
+	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
+	kobjtree_mark(&g->gate);
+	kobjtree_wake(&g->gate);
+	KUNIT_EXPECT_EQ(test, kobjtree_wait_event(&g->gate, wait, false),
+			-ENODEV);
+	KUNIT_EXPECT_EQ(test, kobjtree_wait_event_interruptible(&g->gate, wait,
+								false), -ENODEV);
+	KUNIT_EXPECT_EQ(test, kobjtree_wait_event_killable(&g->gate, wait,
+							   false), -ENODEV);
+	KUNIT_EXPECT_EQ(test, kobjtree_wait_event_timeout(&g->gate, wait, false,
+							  HZ), -ENODEV);
+	/* What is there may be had. */
+	KUNIT_EXPECT_EQ(test, kobjtree_wait_event(&g->gate, wait, true), 0);
+	KUNIT_EXPECT_GT(test, kobjtree_wait_event_timeout(&g->gate, wait, true,
+							  HZ), 0);
+	kobjtree_exit(&g->gate);
+	kobjtree_drain(&g->gate);
+	gated_put(test, g);
+}
+
+struct test_poller {
+	wait_queue_entry_t entry;
+	__poll_t events;
+};
+
+static int test_poll_wake(wait_queue_entry_t *entry, unsigned int mode,
+			  int flags, void *key)
+{
+	struct test_poller *poller = container_of(entry, struct test_poller,
+						  entry);
+
+	poller->events |= key_to_poll(key);
+	return 1;
+}
+
+/* Exclusive ones, as epoll can make them: all of them have to know. */
+static void mark_wakes_every_poller(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_poller pollers[2] = { };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		init_waitqueue_func_entry(&pollers[i].entry, test_poll_wake);
+		add_wait_queue_exclusive(&g->gate.wait, &pollers[i].entry);
+	}
+	kobjtree_mark(&g->gate);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, pollers[i].events, EPOLLHUP | EPOLLERR);
+		remove_wait_queue(&g->gate.wait, &pollers[i].entry);
+	}
+	gated_put(test, g);
+}
+
+/* === Enter against removal === */
+
+static void in_storm(struct test_thread *thread)
+{
+	struct gated *g = thread->g;
+
+	complete(&thread->entered);
+	while (!kobjtree_enter(&g->gate)) {
+		if (!READ_ONCE(g->hardware))
+			thread->ret++;
+		cpu_relax();
+		if (!READ_ONCE(g->hardware))
+			thread->ret++;
+		kobjtree_exit(&g->gate);
+		cond_resched();
+	}
+}
+
+static void hardware_goes(struct test_watcher *w)
+{
+	struct gated *g = w->arg;
+
+	WRITE_ONCE(g->hardware, false);
+}
+
+#define STORM_THREADS	4
+#define STORM_ROUNDS	20
+
+static void no_section_without_hardware(struct kunit *test)
+{
+	struct test_thread *threads[STORM_THREADS];
+	struct test_watcher *w;
+	struct gated *g;
+	int i, round;
+
+	for (round = 0; round < STORM_ROUNDS; round++) {
+		g = gated_new(test);
+		g->hardware = true;
+		w = watch_new(test, g, 1);
+		w->in_quiesce = hardware_goes;
+		w->arg = g;
+		KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+		for (i = 0; i < STORM_THREADS; i++)
+			threads[i] = thread_start(test, g, in_storm);
+		for (i = 0; i < STORM_THREADS; i++)
+			wait_for_completion(&threads[i]->entered);
+		udelay(round * 7);
+		kobjtree_unplug(&g->gate);
+		for (i = 0; i < STORM_THREADS; i++) {
+			thread_join(threads[i]);
+			KUNIT_EXPECT_EQ(test, threads[i]->ret, 0);
+		}
+		expect_log(test, test->priv, "w1 q1");
+		gated_put(test, g);
+	}
+}
+
+/* === Misuse === */
+
+static void phase_out_of_order_warns(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	watch_new(test, g, 1);
+	EXPECT_WARN(test, "kobjtree: gated_type: gate is not marked");
+	kobjtree_wake(&g->gate);
+	expect_log(test, test->priv, "w1");
+	KUNIT_EXPECT_TRUE(test, kobjtree_marked(&g->gate));
+	EXPECT_WARN(test, "kobjtree: gated_type: gate is not drained");
+	kobjtree_quiesce(&g->gate);
+	expect_log(test, test->priv, "q1");
+	KUNIT_EXPECT_EQ(test, g->gate.state, KOBJTREE_GATE_QUIET);
+	gated_put(test, g);
+}
+
+/* Without lockdep nobody knows, and it would wait for itself. */
+static void drain_in_own_section_warns(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP) || !debug_locks)
+		kunit_skip(test, "needs lockdep");
+	watch_new(test, g, 1);
+	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
+	EXPECT_WARN(test, "kobjtree: gated_type: drain in a section of the same gate");
+	kobjtree_unplug(&g->gate);
+	KUNIT_EXPECT_EQ(test, g->gate.state, KOBJTREE_GATE_MARKED);
+	expect_log(test, test->priv, "w1");
+	kobjtree_exit(&g->gate);
+	kobjtree_unplug(&g->gate);
+	expect_log(test, test->priv, "q1");
+	gated_put(test, g);
+}
+
+/* === Lockdep === */
+
+#ifdef CONFIG_PROVE_LOCKING
+
+/* Whether lockdep reports, without the report and its end of lockdep. */
+#define LOCKDEP_REPORTS(statement) ({					\
+	bool reports;							\
+									\
+	debug_locks_silent = 1;						\
+	statement;							\
+	reports = !debug_locks;						\
+	debug_locks = 1;						\
+	debug_locks_silent = 0;						\
+	reports;							\
+})
+
+static void need_lockdep(struct kunit *test)
+{
+	if (!debug_locks)
+		kunit_skip(test, "lockdep is off");
+}
+
+static void drain_under_a_lock_of_sections_is_reported(struct kunit *test)
+{
+	struct gated *g = gated_alloc(test);
+	static DEFINE_MUTEX(lock);
+
+	need_lockdep(test);
+	kobjtree_gate_init(&g->gate, &g->tree);
+	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
+	mutex_lock(&lock);
+	mutex_unlock(&lock);
+	kobjtree_exit(&g->gate);
+
+	kobjtree_mark(&g->gate);
+	mutex_lock(&lock);
+	KUNIT_EXPECT_TRUE(test, LOCKDEP_REPORTS(kobjtree_drain(&g->gate)));
+	mutex_unlock(&lock);
+	gated_put(test, g);
+}
+
+/* Enter does not wait, and so may be called under what a drain is not. */
+static void enter_under_a_lock_is_not_reported(struct kunit *test)
+{
+	struct gated *g = gated_alloc(test);
+	static DEFINE_MUTEX(outer);
+	static DEFINE_MUTEX(inner);
+
+	need_lockdep(test);
+	kobjtree_gate_init(&g->gate, &g->tree);
+	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+	KUNIT_EXPECT_FALSE(test, LOCKDEP_REPORTS({
+		mutex_lock(&outer);
+		KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
+		KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
+		mutex_lock(&inner);
+		mutex_unlock(&inner);
+		kobjtree_exit(&g->gate);
+		kobjtree_exit(&g->gate);
+		mutex_unlock(&outer);
+		mutex_lock(&outer);
+		kobjtree_unplug(&g->gate);
+		mutex_unlock(&outer);
+	}));
+	gated_put(test, g);
+}
+
+static void drain_in_a_section_of_another_gate(struct kunit *test, bool own_class)
+{
+	struct gated *hub = gated_new_live(test);
+	struct gated *leaf = gated_new(test);
+
+	need_lockdep(test);
+	if (own_class)
+		kobjtree_gate_set_class(&leaf->gate);
+	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&leaf->gate), 0);
+	KUNIT_ASSERT_EQ(test, kobjtree_enter(&hub->gate), 0);
+	KUNIT_EXPECT_EQ(test, LOCKDEP_REPORTS(kobjtree_unplug(&leaf->gate)),
+			!own_class);
+	kobjtree_exit(&hub->gate);
+	gated_put(test, leaf);
+	gated_put(test, hub);
+}
+
+static void drain_in_a_section_of_the_class_is_reported(struct kunit *test)
+{
+	drain_in_a_section_of_another_gate(test, false);
+}
+
+static void a_class_of_its_own_is_not_reported(struct kunit *test)
+{
+	drain_in_a_section_of_another_gate(test, true);
+}
+
+/* A gate of the class was drained by a task with user memory. */
+static void page_fault_in_a_section_is_reported(struct kunit *test)
+{
+	struct gated *g;
+	int i;
+
+	need_lockdep(test);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	for (i = 0; i < 2; i++) {
+		g = gated_alloc(test);
+		kobjtree_gate_init(&g->gate, &g->tree);
+		KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+		if (i) {
+			KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
+			KUNIT_EXPECT_TRUE(test, LOCKDEP_REPORTS(might_fault()));
+			kobjtree_exit(&g->gate);
+		}
+		kobjtree_unplug(&g->gate);
+		gated_put(test, g);
+	}
+}
+
+#endif
+
+static struct kunit_case gate_cases[] = {
+	KUNIT_CASE(enter_works_while_live_only),
+	KUNIT_CASE(gate_goes_one_way),
+	KUNIT_CASE(mark_before_live_is_final),
+	KUNIT_CASE(inner_section_fails_after_mark),
+	KUNIT_CASE(section_ends_with_its_scope),
+	KUNIT_CASE_PARAM(enter_and_mark_in_any_context, context_gen_params),
+	KUNIT_CASE(drain_waits_for_the_last_section),
+	KUNIT_CASE(gates_are_independent),
+	KUNIT_CASE(section_may_end_in_another_task),
+	KUNIT_CASE(removal_does_not_allocate),
+	KUNIT_CASE_ATTR(drain_says_whom_it_waits_for,
+			((struct kunit_attributes){ .speed = KUNIT_SPEED_VERY_SLOW })),
+	KUNIT_CASE(callbacks_run_newest_first),
+	KUNIT_CASE(phases_can_be_called_one_by_one),
+	KUNIT_CASE(a_callback_may_be_missing),
+	KUNIT_CASE(wake_comes_before_the_last_exit),
+	KUNIT_CASE(quiesce_runs_if_never_live),
+	KUNIT_CASE(end_of_object_unplugs),
+	KUNIT_CASE(wake_is_skipped_by_who_does_not_ask),
+	KUNIT_CASE(watch_fails_after_mark),
+	KUNIT_CASE(second_remover_waits_for_wake),
+	KUNIT_CASE(second_remover_waits_for_quiesce),
+	KUNIT_CASE(callback_may_unplug),
+	KUNIT_CASE(condition_ends_a_wait),
+	KUNIT_CASE(mark_ends_a_wait),
+	KUNIT_CASE(signal_ends_a_wait),
+	KUNIT_CASE(time_out_ends_a_wait),
+	KUNIT_CASE(late_sleeper_does_not_sleep),
+	KUNIT_CASE(mark_wakes_every_poller),
+	KUNIT_CASE(no_section_without_hardware),
+	KUNIT_CASE(phase_out_of_order_warns),
+	KUNIT_CASE(drain_in_own_section_warns),
+#ifdef CONFIG_PROVE_LOCKING
+	KUNIT_CASE(drain_under_a_lock_of_sections_is_reported),
+	KUNIT_CASE(enter_under_a_lock_is_not_reported),
+	KUNIT_CASE(drain_in_a_section_of_the_class_is_reported),
+	KUNIT_CASE(a_class_of_its_own_is_not_reported),
+	KUNIT_CASE(page_fault_in_a_section_is_reported),
+#endif
+	{}
+};
+
+static struct kunit_suite gate_suite = {
+	.name = "kobjtree_gate",
+	.init = test_init,
+	.exit = test_exit,
+	.test_cases = gate_cases,
+};
+
+kunit_test_suite(gate_suite);
+
+MODULE_DESCRIPTION("KUnit tests of kobjtree: the gate");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Character devices: unbind under their users. And sessions that outlive their
+# file, and hold up the unload of their module.
+#
+# BIN: where the programs are. MODULE_ROOT: where modprobe finds the modules.
+
+failed=0
+modprobe -a -d "${MODULE_ROOT:-/}" \
+	sensor_kobjtree pair_kobjtree session_kobjtree || exit 1
+
+"${BIN:-.}/chrdev_unbind" sensor_kobjtree 10 || failed=1
+"${BIN:-.}/pair_unbind" pair_kobjtree || failed=1
+"${BIN:-.}/session_end" session_kobjtree || failed=1
+
+rmmod sensor_kobjtree pair_kobjtree sensor_sim || failed=1
+exit $failed

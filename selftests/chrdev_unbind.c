@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Unbind a character device under its users.
+ *
+ * Usage: chrdev_unbind DRIVER [SECONDS]
+ *
+ * DRIVER is a platform driver as samples/sensor_kobjtree.c: one device of the
+ * same name, one device node of the same name. Each test binds it, has an open
+ * file in some state, unbinds, and asks for -ENODEV and for an end of whoever
+ * sleeps. The last one does all of it at once for SECONDS. What the kernel has
+ * to say about it is for its log.
+ */
+#define _GNU_SOURCE
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "../samples/sensor.h"
+#include "unbind.h"
+
+static int seconds = 5;
+
+static int bind_and_open(int flags)
+{
+	return do_bind() ? open_node("", flags) : -1;
+}
+
+static bool enodev(int ret, const char *what)
+{
+	if (ret == -1 && errno == ENODEV)
+		return true;
+	return fail("late %s: %d, %s", what, ret, strerror(errno));
+}
+
+static int read_once(int fd)
+{
+	__u32 val;
+
+	return read(fd, &val, sizeof(val));
+}
+
+static int set_period(int fd, __u32 ms)
+{
+	return ioctl(fd, SENSOR_SET_PERIOD, &ms);
+}
+
+/* No measurement is there, and none will be for a while. */
+static bool make_quiet(int fd)
+{
+	int fl = fcntl(fd, F_GETFL);
+	bool ok = CHECK(!set_period(fd, 100000));
+
+	fcntl(fd, F_SETFL, fl | O_NONBLOCK);
+	while (read_once(fd) > 0)
+		;
+	ok &= CHECK(errno == EAGAIN);
+	fcntl(fd, F_SETFL, fl);
+	return ok;
+}
+
+/* === One file === */
+
+static bool test_calls(void)
+{
+	static char big[100000];
+	int fd = bind_and_open(0);
+	__u32 period = 0;
+	void *bad;
+	bool ok;
+
+	if (!CHECK(fd >= 0))
+		return false;
+	ok = CHECK(!set_period(fd, 30));
+	ok &= CHECK(!ioctl(fd, SENSOR_GET_PERIOD, &period));
+	ok &= CHECK(period == 30);
+	ok &= CHECK(ioctl(fd, _IO('s', 0x7f), 0) == -1 && errno == ENOTTY);
+	ok &= CHECK(read(fd, big, sizeof(big)) == sizeof(__u32));
+	ok &= CHECK(read(fd, big, 2) == 2);
+	ok &= CHECK(write(fd, big, 1) == -1 && errno == EINVAL);
+	bad = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ok &= CHECK(read(fd, bad, 4) == -1 && errno == EFAULT);
+	ok &= CHECK(ioctl(fd, SENSOR_GET_PERIOD, bad) == -1 && errno == EFAULT);
+	ok &= CHECK(ioctl(fd, SENSOR_SET_PERIOD, bad) == -1 && errno == EFAULT);
+	munmap(bad, 4096);
+	ok &= CHECK(lseek(fd, 0, SEEK_SET) == -1 && errno == ESPIPE);
+	close(fd);
+	return ok;
+}
+
+static bool test_late_calls(void)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	__u32 period = 0;
+	bool ok;
+
+	pfd.fd = bind_and_open(O_NONBLOCK);
+	if (!CHECK(pfd.fd >= 0))
+		return false;
+	ok = CHECK(do_unbind());
+	ok &= enodev(read_once(pfd.fd), "read");
+	ok &= enodev(set_period(pfd.fd, 1), "SET_PERIOD");
+	ok &= enodev(ioctl(pfd.fd, SENSOR_GET_PERIOD, &period), "GET_PERIOD");
+	ok &= enodev(ioctl(pfd.fd, _IO('s', 0x7f), 0), "unknown ioctl");
+	ok &= CHECK(poll(&pfd, 1, 0) == 1 && pfd.revents == (POLLERR | POLLHUP));
+	ok &= CHECK(open_node("", 0) == -1 && errno == ENOENT);
+	close(pfd.fd);
+	return ok;
+}
+
+static bool test_blocked_read(void)
+{
+	int fd = bind_and_open(0);
+	bool ok = CHECK(fd >= 0) && make_quiet(fd) &&
+		  unbind_under(read_once, fd);
+
+	close(fd);
+	return ok;
+}
+
+static int poll_in(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int ret = poll(&pfd, 1, 2 * SOON_MS);
+
+	if (ret != 1 || pfd.revents != (POLLERR | POLLHUP)) {
+		fail("poll: %d, events %#x", ret, pfd.revents);
+		return 0;
+	}
+	errno = ENODEV;
+	return -1;
+}
+
+static bool test_poll(void)
+{
+	int fd = bind_and_open(0);
+	bool ok = CHECK(fd >= 0) && make_quiet(fd) && unbind_under(poll_in, fd);
+
+	close(fd);
+	return ok;
+}
+
+static int epoll_in(int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int ep = epoll_create1(0);
+	int ret;
+
+	ret = epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event) ?:
+	      epoll_wait(ep, &event, 1, 2 * SOON_MS);
+	close(ep);
+	if (ret != 1 || event.events != (EPOLLERR | EPOLLHUP)) {
+		fail("epoll: %d, events %#x", ret, event.events);
+		return 0;
+	}
+	errno = ENODEV;
+	return -1;
+}
+
+static bool test_epoll(void)
+{
+	int fd = bind_and_open(0);
+	bool ok = CHECK(fd >= 0) && make_quiet(fd) && unbind_under(epoll_in, fd);
+
+	close(fd);
+	return ok;
+}
+
+/* The last close is another process's. */
+static bool test_passed_on(void)
+{
+	int fd = bind_and_open(0);
+	int fd2 = dup(fd);
+	int status = -1;
+	bool ok;
+	pid_t pid;
+
+	if (!CHECK(fd >= 0) || !CHECK(fd2 >= 0))
+		return false;
+	pid = fork();
+	if (!pid) {
+		sleep_ms(500);
+		_exit(read_once(fd2) == -1 && errno == ENODEV ? 0 : 1);
+	}
+	ok = CHECK(do_unbind());
+	close(fd);
+	close(fd2);
+	ok &= CHECK(waitpid(pid, &status, 0) == pid);
+	return ok && CHECK(status == 0);
+}
+
+/* A new binding is a new device: the old file stays dead. */
+static bool test_rebind(void)
+{
+	int old = bind_and_open(0);
+	bool ok;
+	int new;
+
+	if (!CHECK(old >= 0))
+		return false;
+	ok = CHECK(do_unbind());
+	new = bind_and_open(0);
+	ok &= CHECK(new >= 0) && CHECK(read_once(new) == 4);
+	ok &= enodev(read_once(old), "read");
+	close(old);
+	ok &= CHECK(read_once(new) == 4);
+	close(new);
+	return ok;
+}
+
+/* An open file pins the module, and nothing else does. */
+static bool test_module_in_use(void)
+{
+	int fd = bind_and_open(0);
+	bool ok;
+
+	if (!CHECK(fd >= 0))
+		return false;
+	errno = 0;
+	ok = CHECK(syscall(SYS_delete_module, driver, O_NONBLOCK) == -1);
+	ok &= CHECK(errno == EAGAIN);
+	ok &= CHECK(do_unbind());
+	ok &= CHECK(syscall(SYS_delete_module, driver, O_NONBLOCK) == -1);
+	ok &= CHECK(errno == EAGAIN);
+	close(fd);
+	return ok;
+}
+
+/* === A page fault that nobody serves must not hold up the unbind === */
+
+static struct {
+	int fd;
+	char *page;
+} fault;
+
+static bool fault_setup(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	size_t size = sysconf(_SC_PAGESIZE);
+
+	fault.fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (!CHECK(fault.fd >= 0) || !CHECK(!ioctl(fault.fd, UFFDIO_API, &api)))
+		return false;
+	fault.page = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	reg.range.start = (unsigned long)fault.page;
+	reg.range.len = size;
+	return CHECK(!ioctl(fault.fd, UFFDIO_REGISTER, &reg));
+}
+
+static bool fault_resolve(void)
+{
+	struct uffdio_zeropage zero = {
+		.range.start = (unsigned long)fault.page,
+		.range.len = sysconf(_SC_PAGESIZE),
+	};
+
+	return CHECK(!ioctl(fault.fd, UFFDIO_ZEROPAGE, &zero));
+}
+
+static int read_into_fault(int fd)
+{
+	return read(fd, fault.page, 4) < 0 ? -1 : 0;
+}
+
+static int ioctl_out_of_fault(int fd)
+{
+	return ioctl(fd, SENSOR_SET_PERIOD, fault.page);
+}
+
+static bool page_fault_in(int (*fn)(int fd))
+{
+	struct sleeper s = { .fn = fn };
+	struct pollfd pfd = { .events = POLLIN };
+	long start;
+	bool ok;
+
+	s.fd = bind_and_open(0);
+	if (!CHECK(s.fd >= 0) || !fault_setup() || !sleeper_start(&s))
+		return false;
+	pfd.fd = fault.fd;
+	ok = CHECK(poll(&pfd, 1, SOON_MS) == 1);	/* it is in the fault */
+	start = now_ms();
+	ok &= CHECK(do_unbind());
+	ok &= CHECK(now_ms() - start < SOON_MS);
+	ok &= CHECK(!sleeper_ended(&s));
+	ok &= fault_resolve();
+	ok &= sleeper_join(&s);
+	/* What was read before the removal may be had. */
+	ok &= CHECK(s.ret == 0 || s.err == ENODEV);
+	close(s.fd);
+	close(fault.fd);
+	munmap(fault.page, sysconf(_SC_PAGESIZE));
+	return ok;
+}
+
+static bool test_page_fault(void)
+{
+	return page_fault_in(read_into_fault) & page_fault_in(ioctl_out_of_fault);
+}
+
+/* === Probe === */
+
+static bool test_fail_nth(void)
+{
+	int fail_fd, n, failed = 0;
+	bool ok, injected = true;
+	char text[16];
+
+	sysfs_write("/sys/kernel/debug/failslab", "ignore-gfp-wait", "N");
+	sysfs_write("/sys/kernel/debug/failslab", "verbose", "0");
+	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
+	if (!CHECK(fail_fd >= 0))
+		return false;
+	ok = CHECK(do_unbind());
+	for (n = 1; ok && injected; n++) {
+		snprintf(text, sizeof(text), "%d", n);
+		ok &= CHECK(write(fail_fd, text, strlen(text)) > 0);
+		failed += !driver_write("bind");
+		memset(text, 0, sizeof(text));
+		ok &= CHECK(pread(fail_fd, text, sizeof(text) - 1, 0) > 0);
+		injected = atoi(text) == 0;
+		ok &= CHECK(write(fail_fd, "0", 1) == 1);
+		if (injected)
+			ok &= CHECK(do_unbind());
+	}
+	printf("# %d allocations, %d failed probes\n", n - 2, failed);
+	close(fail_fd);
+	return ok && CHECK(bound()) && CHECK(failed > 0);
+}
+
+/* === All at once === */
+
+static bool storm_over;
+static unsigned long storm_good, storm_gone, storm_other;
+
+static void storm_count(bool good)
+{
+	unsigned long *n = good || errno == EAGAIN ? &storm_good :
+			   errno == ENODEV ? &storm_gone : &storm_other;
+
+	if (n == &storm_other)
+		printf("# %s\n", strerror(errno));
+	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
+}
+
+static void storm_read(int fd)
+{
+	int i;
+
+	for (i = 0; i < 10; i++)
+		storm_count(read_once(fd) == 4);
+}
+
+static void storm_poll(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int i;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	for (i = 0; i < 10; i++) {
+		poll(&pfd, 1, 100);
+		storm_count(read_once(fd) == 4);
+	}
+}
+
+static void storm_ioctl(int fd)
+{
+	__u32 period;
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		storm_count(!set_period(fd, 10 + i));
+		storm_count(!ioctl(fd, SENSOR_GET_PERIOD, &period));
+	}
+}
+
+static void storm_open(int fd)
+{
+	storm_count(fd >= 0);
+}
+
+static void *storm_main(void *arg)
+{
+	void (*fn)(int fd) = arg;
+	int fd;
+
+	while (!__atomic_load_n(&storm_over, __ATOMIC_RELAXED)) {
+		fd = open_node("", 0);
+		if (fd < 0) {
+			if (errno != ENOENT)
+				storm_count(false);
+			sched_yield();
+			continue;
+		}
+		fn(fd);
+		close(fd);
+	}
+	return NULL;
+}
+
+static bool test_storm(void)
+{
+	void (*const fns[])(int fd) = { storm_read, storm_poll, storm_ioctl,
+					storm_open };
+	long start = now_ms(), longest = 0, t;
+	pthread_t threads[ARRAY_SIZE(fns)];
+	int unbinds = 0;
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fns); i++)
+		pthread_create(&threads[i], NULL, storm_main, fns[i]);
+	while (now_ms() - start < seconds * 1000L) {
+		ok &= CHECK(do_bind());
+		sleep_ms(20 + unbinds * 37 % 200);
+		t = now_ms();
+		ok &= CHECK(do_unbind());
+		t = now_ms() - t;
+		if (t > longest)
+			longest = t;
+		unbinds++;
+	}
+	__atomic_store_n(&storm_over, true, __ATOMIC_RELAXED);
+	for (i = 0; i < ARRAY_SIZE(fns); i++)
+		pthread_join(threads[i], NULL);
+	printf("# %d unbinds, longest %ld ms; calls: %lu good, %lu ENODEV\n",
+	       unbinds, longest, storm_good, storm_gone);
+	return ok && CHECK(storm_good) && CHECK(storm_gone) &&
+	       CHECK(!storm_other) && CHECK(longest < SOON_MS);
+}
+
+static const struct test tests[] = {
+	{ "calls", test_calls },
+	{ "late_calls", test_late_calls },
+	{ "blocked_read", test_blocked_read },
+	{ "poll", test_poll },
+	{ "epoll", test_epoll },
+	{ "passed_on", test_passed_on },
+	{ "rebind", test_rebind },
+	{ "module_in_use", test_module_in_use },
+	{ "page_fault", test_page_fault },
+	{ "fail_nth", test_fail_nth },
+	{ "storm", test_storm },
+};
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fprintf(stderr, "usage: %s DRIVER [SECONDS]\n", argv[0]);
+		return 4;
+	}
+	driver = argv[1];
+	if (argc > 2)
+		seconds = atoi(argv[2]);
+	return run_tests(tests, ARRAY_SIZE(tests));
+}
