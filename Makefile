@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # The front door; Kbuild is what the kernel reads.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build

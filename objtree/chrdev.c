@@ -55,7 +55,7 @@ static ssize_t kobjtree_chrdev_io_gated(struct file *file,
 					unsigned int direction,
 					void *p, size_t size)
 {
-	struct kobjtree_chrdev *chr = kobjtree_chrdev(file);
+	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
 	struct kvec kvec = { .iov_base = p, .iov_len = size };
 	struct iov_iter iter;
 	ssize_t ret;
@@ -77,7 +77,7 @@ static ssize_t kobjtree_chrdev_read(struct kiocb *iocb, struct iov_iter *to)
 	kobjtree_chrdev_io read;
 	ssize_t ret;
 
-	read = kobjtree_chrdev(file)->ops->read;
+	read = kobjtree_chrdev_of(file)->ops->read;
 	if (!read)
 		return -EINVAL;
 	ret = kobjtree_chrdev_buf_get(&buf, size);
@@ -98,7 +98,7 @@ static ssize_t kobjtree_chrdev_write(struct kiocb *iocb, struct iov_iter *from)
 	kobjtree_chrdev_io write;
 	ssize_t ret;
 
-	write = kobjtree_chrdev(file)->ops->write;
+	write = kobjtree_chrdev_of(file)->ops->write;
 	if (!write)
 		return -EINVAL;
 	ret = kobjtree_chrdev_buf_get(&buf, size);
@@ -118,7 +118,7 @@ static ssize_t kobjtree_chrdev_write(struct kiocb *iocb, struct iov_iter *from)
 static long kobjtree_chrdev_ioctl_gated(struct file *file, unsigned int cmd,
 					void *arg)
 {
-	struct kobjtree_chrdev *chr = kobjtree_chrdev(file);
+	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
 
 	CLASS(kobjtree_section, section)(&chr->bound->gate);
 
@@ -165,7 +165,7 @@ static long kobjtree_chrdev_ioctl(struct file *file, unsigned int cmd,
 
 static int kobjtree_chrdev_open(struct inode *inode, struct file *file)
 {
-	struct kobjtree_chrdev *chr = kobjtree_chrdev(file);
+	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
 
 	CLASS(kobjtree_section, section)(&chr->bound->gate);
 
@@ -180,7 +180,7 @@ static int kobjtree_chrdev_open(struct inode *inode, struct file *file)
 static __poll_t kobjtree_chrdev_poll(struct file *file,
 				     struct poll_table_struct *wait)
 {
-	struct kobjtree_chrdev *chr = kobjtree_chrdev(file);
+	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
 
 	/* The mark wakes it. */
 	poll_wait(file, &chr->bound->gate.wait, wait);
@@ -194,7 +194,7 @@ static __poll_t kobjtree_chrdev_poll(struct file *file,
 
 static void kobjtree_chrdev_stop(struct file *file)
 {
-	struct kobjtree_chrdev *chr = kobjtree_chrdev(file);
+	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
 
 	CLASS(kobjtree_section, section)(&chr->bound->gate);
 
@@ -205,7 +205,7 @@ static void kobjtree_chrdev_stop(struct file *file)
 
 static int kobjtree_chrdev_release(struct inode *inode, struct file *file)
 {
-	const struct kobjtree_chrdev_ops *ops = kobjtree_chrdev(file)->ops;
+	const struct kobjtree_chrdev_ops *ops = kobjtree_chrdev_of(file)->ops;
 
 	if (ops->stop)
 		kobjtree_chrdev_stop(file);

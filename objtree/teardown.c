@@ -131,7 +131,7 @@ static void kobjtree_step_release(struct kobjtree_cascade *c,
 	if (obj->flags & KOBJTREE_WEAK)
 		kobjtree_weak_kill(obj);
 	if (obj->type->release) {
-			kobjtree_call_release(obj);
+		kobjtree_call_release(obj);
 		kobjtree_push_joined(c);
 	}
 	kobjtree_graph_sync(obj);
@@ -223,7 +223,7 @@ static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 	} else if (obj->flags & KOBJTREE_MEMBER) {
 		kobjtree_put_held(c, obj->slot);
 	} else {
-			kobjtree_free_now(obj);
+		kobjtree_free_now(obj);
 		kobjtree_push_joined(c);
 	}
 	kobjtree_owner_put(owner);

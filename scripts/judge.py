@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Judge the console log of a guest that scripts/guest-init ran.
 
 A test that provokes a splat announces it in the kernel log first:

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2034
 # Shared by the scripts beside it; sourced, not run.
 
@@ -18,8 +18,8 @@ usage() { sed -n '3,/^$/{/^#/!q;s/^# \{0,1\}//;p}' "$0"; }
 # The one list of what building and testing needs, as Debian calls it.
 packages=(
 	bc bison bubblewrap coccinelle cpio flex gcc git graphviz kmod
-	libc6-dev libelf-dev libssl-dev make perl python3 shellcheck v4l-utils
-	xz-utils
+	libc6-dev libelf-dev libssl-dev make perl python3 python3-sphinx python3-yaml
+	shellcheck v4l-utils xz-utils
 )
 
 need_packages() {

@@ -558,12 +558,8 @@ static bool test_failing_probe(void)
 	bool ok;
 	int fd;
 
-	if (!set_param("fail_after_ms", "2000")) {
-		printf("# failing_probe: not for %s\n", driver);
-		return true;
-	}
 	s->fn = bind_device;
-	ok = CHECK(do_unbind());
+	ok = CHECK(do_unbind()) && CHECK(set_param("fail_after_ms", "2000"));
 	if (!sleeper_start(s))
 		return false;
 	while ((fd = open_video(0)) < 0 && !sleeper_ended(s))
@@ -628,6 +624,32 @@ static bool unbind_waits_for(int (*fn)(int fd))
 	return ok;
 }
 
+/* The removal comes between the driver's buf_queue and its start_streaming. */
+static bool test_refused_start(void)
+{
+	struct sleeper *s = calloc(1, sizeof(*s));
+	bool ok = true;
+	int i;
+
+	s->fn = slow_start;
+	s->fd = bind_and_open(0);
+	if (!CHECK(s->fd >= 0) || !CHECK(!reqbufs(s->fd, BUFS)))
+		return false;
+	for (i = 0; i < BUFS; i++)
+		ok &= CHECK(!qbuf(s->fd, i));
+	if (!set_param("slow_ms", "3000") || !sleeper_start(s))
+		return false;
+	ok &= CHECK(do_unbind());
+	ok &= set_param("slow_ms", "0");
+	if (!sleeper_join(s))
+		return false;
+	errno = s->err;
+	ok &= CHECK(s->ret == -1) && CHECK(s->err == ENODEV);
+	close(s->fd);
+	free(s);
+	return ok;
+}
+
 /* Two nodes in one allocation, both streaming, closed in both orders. */
 static bool two_nodes(bool second_first)
 {
@@ -635,12 +657,9 @@ static bool two_nodes(bool second_first)
 	int first, second, a, b;
 	bool ok;
 
-	if (!CHECK(do_bind()) || !CHECK(find_node_above(-1, &first)))
+	if (!CHECK(do_bind()) || !CHECK(find_node_above(-1, &first)) ||
+	    !CHECK(find_node_above(first, &second)))
 		return false;
-	if (!find_node_above(first, &second)) {
-		printf("# no second node in %s\n", driver);
-		return true;
-	}
 	a = open_number(first, 0);
 	b = open_number(second, 0);
 	ok = CHECK(a >= 0) && CHECK(b >= 0) && start(a, BUFS) &&
@@ -659,10 +678,6 @@ static bool test_two_nodes(void)
 
 static bool test_slow_calls(void)
 {
-	if (!set_param("slow_ms", "0")) {
-		printf("# slow_calls: not for %s\n", driver);
-		return true;
-	}
 	return unbind_waits_for(slow_ctrl) & unbind_waits_for(slow_input) &
 	       unbind_waits_for(slow_open) & unbind_waits_for(slow_start);
 }
@@ -690,11 +705,7 @@ static bool test_fail_nth(void)
 	sysfs_write("/sys/kernel/debug/failslab", "ignore-gfp-wait", "N");
 	sysfs_write("/sys/kernel/debug/failslab", "verbose", "0");
 	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
-	if (fail_fd < 0) {
-		printf("# fail_nth: the kernel has no fault injection\n");
-		return true;
-	}
-	ok &= CHECK(do_unbind());
+	ok &= CHECK(fail_fd >= 0) && CHECK(do_unbind());
 	for (n = 1; ok; n++) {
 		bool injected;
 
@@ -849,29 +860,47 @@ static bool test_storm(void)
 	       CHECK(!storm_other) && CHECK(longest < SOON_MS);
 }
 
-static const struct test tests[] = {
-	{ "late_calls", test_late_calls },
-	{ "streaming", test_streaming },
-	{ "blocked_dqbuf", test_blocked_dqbuf },
-	{ "blocked_dqevent", test_blocked_dqevent },
-	{ "read", test_read },
-	{ "poll_in", test_poll_in },
-	{ "poll_pri", test_poll_pri },
-	{ "epoll", test_epoll },
-	{ "memory", test_memory },
-	{ "rebind", test_rebind },
-	{ "fault_in_read", test_fault_in_read },
-	{ "fault_in_qbuf", test_fault_in_qbuf },
-	{ "failing_probe", test_failing_probe },
-	{ "two_nodes", test_two_nodes },
-	{ "slow_calls", test_slow_calls },
-	{ "module_busy", test_module_busy },
-	{ "fail_nth", test_fail_nth },
-	{ "storm", test_storm },
+static bool is_test_driver(void)
+{
+	return set_param("slow_ms", "0");
+}
+
+static bool has_fault_injection(void)
+{
+	return !access("/proc/thread-self/fail-nth", W_OK);
+}
+
+static const struct {
+	struct test test;
+	bool (*available)(void);
+} tests[] = {
+	{ { "late_calls", test_late_calls } },
+	{ { "streaming", test_streaming } },
+	{ { "blocked_dqbuf", test_blocked_dqbuf } },
+	{ { "blocked_dqevent", test_blocked_dqevent } },
+	{ { "read", test_read } },
+	{ { "poll_in", test_poll_in } },
+	{ { "poll_pri", test_poll_pri } },
+	{ { "epoll", test_epoll } },
+	{ { "memory", test_memory } },
+	{ { "rebind", test_rebind } },
+	{ { "fault_in_read", test_fault_in_read } },
+	{ { "fault_in_qbuf", test_fault_in_qbuf } },
+	{ { "module_busy", test_module_busy } },
+	{ { "failing_probe", test_failing_probe }, is_test_driver },
+	{ { "refused_start", test_refused_start }, is_test_driver },
+	{ { "two_nodes", test_two_nodes }, is_test_driver },
+	{ { "slow_calls", test_slow_calls }, is_test_driver },
+	{ { "fail_nth", test_fail_nth }, has_fault_injection },
+	{ { "storm", test_storm } },
 };
 
 int main(int argc, char **argv)
 {
+	struct test run[ARRAY_SIZE(tests)];
+	size_t i;
+	int n = 0;
+
 	if (argc < 2) {
 		fprintf(stderr, "usage: %s DRIVER [SECONDS]\n", argv[0]);
 		return 4;
@@ -879,5 +908,8 @@ int main(int argc, char **argv)
 	driver = argv[1];
 	if (argc > 2)
 		seconds = atoi(argv[2]);
-	return run_tests(tests, ARRAY_SIZE(tests));
+	for (i = 0; i < ARRAY_SIZE(tests); i++)
+		if (!tests[i].available || tests[i].available())
+			run[n++] = tests[i].test;
+	return run_tests(run, n);
 }

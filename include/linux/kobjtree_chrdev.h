@@ -93,13 +93,13 @@ int __kobjtree_chrdev_register(struct kobjtree_chrdev *chr,
 	__kobjtree_chrdev_register(chr, bound, ops, THIS_MODULE, __VA_ARGS__)
 
 /**
- * kobjtree_chrdev() - the character device of an open file
+ * kobjtree_chrdev_of() - the character device of an open file
  * @file: the file
  *
  * Context: any.
  * Return: the device, valid until the file's release has returned.
  */
-static inline struct kobjtree_chrdev *kobjtree_chrdev(const struct file *file)
+static inline struct kobjtree_chrdev *kobjtree_chrdev_of(const struct file *file)
 {
 	return container_of(file_inode(file)->i_cdev, struct kobjtree_chrdev,
 			    cdev);
@@ -115,6 +115,6 @@ static inline struct kobjtree_chrdev *kobjtree_chrdev(const struct file *file)
  * Return: the struct, valid until the file's release has returned.
  */
 #define kobjtree_chrdev_data(file, type, member) \
-	container_of(kobjtree_chrdev(file), type, member)
+	container_of(kobjtree_chrdev_of(file), type, member)
 
 #endif /* _LINUX_KOBJTREE_CHRDEV_H */

@@ -387,9 +387,10 @@ static void section_may_end_in_another_task(struct kunit *test)
 
 static void removal_does_not_allocate(struct kunit *test)
 {
-	struct gated *g = gated_new_live(test);
+	struct gated *g;
 
 	fail_setup(test);
+	g = gated_new_live(test);
 	watch_new(test, g, 1);
 	EXPECT_NO_ALLOC(test, kobjtree_unplug(&g->gate));
 	expect_log(test, test->priv, "w1 q1");
@@ -834,10 +835,11 @@ static void phase_out_of_order_warns(struct kunit *test)
 /* Without lockdep nobody knows, and it would wait for itself. */
 static void drain_in_own_section_warns(struct kunit *test)
 {
-	struct gated *g = gated_new_live(test);
+	struct gated *g;
 
 	if (!IS_ENABLED(CONFIG_LOCKDEP) || !debug_locks)
 		kunit_skip(test, "needs lockdep");
+	g = gated_new_live(test);
 	watch_new(test, g, 1);
 	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
 	EXPECT_WARN(test, "kobjtree: gated_type: drain in a section of the same gate");
@@ -874,10 +876,11 @@ static void need_lockdep(struct kunit *test)
 
 static void drain_under_a_lock_of_sections_is_reported(struct kunit *test)
 {
-	struct gated *g = gated_alloc(test);
 	static DEFINE_MUTEX(lock);
+	struct gated *g;
 
 	need_lockdep(test);
+	g = gated_alloc(test);
 	kobjtree_gate_init(&g->gate, &g->tree);
 	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
 	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
@@ -895,11 +898,12 @@ static void drain_under_a_lock_of_sections_is_reported(struct kunit *test)
 /* Enter does not wait, and so may be called under what a drain is not. */
 static void enter_under_a_lock_is_not_reported(struct kunit *test)
 {
-	struct gated *g = gated_alloc(test);
 	static DEFINE_MUTEX(outer);
 	static DEFINE_MUTEX(inner);
+	struct gated *g;
 
 	need_lockdep(test);
+	g = gated_alloc(test);
 	kobjtree_gate_init(&g->gate, &g->tree);
 	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
 	KUNIT_EXPECT_FALSE(test, LOCKDEP_REPORTS({
@@ -920,10 +924,11 @@ static void enter_under_a_lock_is_not_reported(struct kunit *test)
 
 static void drain_in_a_section_of_another_gate(struct kunit *test, bool own_class)
 {
-	struct gated *hub = gated_new_live(test);
-	struct gated *leaf = gated_new(test);
+	struct gated *hub, *leaf;
 
 	need_lockdep(test);
+	hub = gated_new_live(test);
+	leaf = gated_new(test);
 	if (own_class)
 		kobjtree_gate_set_class(&leaf->gate);
 	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&leaf->gate), 0);

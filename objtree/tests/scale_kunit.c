@@ -16,7 +16,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#define SCALE		(IS_ENABLED(CONFIG_KASAN) ? 5000UL : 1000000UL)
+#define SCALE		(IS_ENABLED(CONFIG_KASAN) ? 1000UL : 1000000UL)
 #define SCALE_EDGES	3
 #define SCALE_STACK	512
 

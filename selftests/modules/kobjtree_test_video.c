@@ -178,6 +178,7 @@ static void target_buf_queue(struct vb2_buffer *vb)
 {
 	struct target_node *node = vb2_get_drv_priv(vb->vb2_queue);
 
+	msleep(slow_ms);
 	target_touch(node);
 	guard(spinlock_irqsave)(&node->bufs_lock);
 	list_add_tail(&to_target_buf(vb)->entry, &node->bufs);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * One bug of each kind that a test run must notice. scripts/selfcheck plants
  * them by writing a name to /sys/module/seeded/parameters/bug and expects that
