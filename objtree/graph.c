@@ -16,9 +16,10 @@
 
 #include "internal.h"
 
+/* @hidden: the object, complemented so that kmemleak sees one that is lost */
 struct kobjtree_record {
 	struct hlist_node node;
-	const struct kobjtree *obj;
+	unsigned long hidden;
 	unsigned long id;
 	char name[32];
 };
@@ -29,13 +30,18 @@ static unsigned long kobjtree_graph_id;
 static unsigned long kobjtree_graph_missing;
 static struct dentry *kobjtree_dir;
 
+static const struct kobjtree *kobjtree_recorded(const struct kobjtree_record *rec)
+{
+	return (const struct kobjtree *)~rec->hidden;
+}
+
 static struct kobjtree_record *kobjtree_record(const struct kobjtree *obj)
 {
 	struct kobjtree_record *rec;
 
 	lockdep_assert_held(&kobjtree_graph_lock);
 	hash_for_each_possible(kobjtree_graph, rec, node, (unsigned long)obj) {
-		if (rec->obj == obj)
+		if (kobjtree_recorded(rec) == obj)
 			return rec;
 	}
 	return NULL;
@@ -48,7 +54,7 @@ void kobjtree_graph_add(const struct kobjtree *obj, const char *name)
 					      GFP_ATOMIC | __GFP_NOWARN);
 
 	if (rec) {
-		rec->obj = obj;
+		rec->hidden = ~(unsigned long)obj;
 		strscpy(rec->name, name, sizeof(rec->name));
 	}
 	guard(spinlock_irqsave)(&kobjtree_graph_lock);
@@ -91,7 +97,7 @@ static void kobjtree_show_edge(struct seq_file *s,
 static void kobjtree_show_record(struct seq_file *s,
 				 const struct kobjtree_record *rec)
 {
-	const struct kobjtree *obj = rec->obj;
+	const struct kobjtree *obj = kobjtree_recorded(rec);
 	const struct kobjtree_edge *edge;
 	bool member;
 	unsigned long p;
