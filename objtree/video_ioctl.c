@@ -236,10 +236,10 @@ static long kobjtree_vidioc_default(struct file *file, void *priv,
 
 /* The core looks at which operations there are: add none. */
 #define KOBJTREE_VIDEO_GATE(_op, ...)					\
-	do {								\
+	{								\
 		if (ops->_op)						\
 			ops->_op = kobjtree_##_op;			\
-	} while (0);
+	}
 
 void kobjtree_video_gate_ioctls(struct kobjtree_video *video)
 {

@@ -601,6 +601,31 @@ static void callback_may_unplug(struct kunit *test)
 	gated_put(test, g);
 }
 
+static void let_section_end(struct test_watcher *w)
+{
+	struct test_thread *thread = w->arg;
+
+	complete(&thread->leave);
+}
+
+/* It must not wait for the section, which an older watcher is still to end. */
+static void callback_does_not_drain(struct kunit *test)
+{
+	struct gated *g = gated_new_live(test);
+	struct test_thread *section = section_start(test, g);
+	struct test_watcher *older = watch_new(test, g, 1);
+	struct test_watcher *newer = watch_new(test, g, 2);
+
+	older->in_wake = let_section_end;
+	older->arg = section;
+	newer->in_wake = unplug_again;
+	newer->arg = g;
+	kobjtree_unplug(&g->gate);
+	expect_log(test, test->priv, "w2 w1 q2 q1");
+	thread_join(section);
+	gated_put(test, g);
+}
+
 /* === Sleeping in a section === */
 
 static void in_wait(struct test_thread *thread)
@@ -998,6 +1023,7 @@ static struct kunit_case gate_cases[] = {
 	KUNIT_CASE(second_remover_waits_for_wake),
 	KUNIT_CASE(second_remover_waits_for_quiesce),
 	KUNIT_CASE(callback_may_unplug),
+	KUNIT_CASE(callback_does_not_drain),
 	KUNIT_CASE(condition_ends_a_wait),
 	KUNIT_CASE(mark_ends_a_wait),
 	KUNIT_CASE(signal_ends_a_wait),

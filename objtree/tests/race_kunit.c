@@ -19,6 +19,7 @@
 #define LEAST_ROUNDS	50
 #define MOST_ROUNDS	5000
 #define ENOUGH_TIME	(HZ / 2)	/* for more than the least */
+#define LEAVES		(IS_ENABLED(CONFIG_KASAN) ? 300 : 3000)
 #define LONGEST_WAIT	300	/* turns of a loop, before either acts */
 
 /* What refused links may say, and the first one does. */
@@ -193,6 +194,8 @@ static void run_race(struct kunit *test, const struct race *race,
 	task = start_right(test);
 	for (i = 1; i <= MOST_ROUNDS; i++) {
 		if (i > LEAST_ROUNDS && time_after(jiffies, end))
+			break;
+		if (READ_ONCE(test->status) != KUNIT_SUCCESS)
 			break;
 		run_round(test, i, &rnd);
 	}
@@ -445,6 +448,44 @@ static void race_link_link_never_closes_a_cycle(struct kunit *test)
 
 	MAY_WARN(test, REFUSAL);
 	run_race(test, &race, "left", "right");
+}
+
+/* What both hold, so that each walk takes long enough to meet the other. */
+static struct racer *bush;
+
+static void unlinked_pair_and_bush(struct kunit *test, struct arena *arena)
+{
+	unlinked_pair(test, arena);
+	KUNIT_ASSERT_EQ(test, racer_link(arena->one, 1, bush), 0);
+	KUNIT_ASSERT_EQ(test, racer_link(arena->two, 1, bush), 0);
+}
+
+static void bush_new(struct kunit *test, struct arena *arena)
+{
+	struct kobjtree *leaf;
+	int i;
+
+	bush = racer_new(test, arena);
+	for (i = 0; i < LEAVES; i++) {
+		leaf = &racer_new(test, arena)->tree;
+		KUNIT_ASSERT_EQ(test, kobjtree_link_give(&bush->tree, NULL,
+							 leaf), 0);
+	}
+}
+
+static void race_walk_walk_never_closes_a_cycle(struct kunit *test)
+{
+	static const struct race race = {
+		unlinked_pair_and_bush, link_left, link_back, check_one_linked
+	};
+	struct arena *arena = kunit_kzalloc(test, sizeof(*arena), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, arena);
+	MAY_WARN(test, REFUSAL);
+	bush_new(test, arena);
+	run_race(test, &race, "left", "right");
+	racer_put(bush);
+	expect_gone(test, arena, 1 + LEAVES);
 }
 
 /* one -> two: cut while somebody asks for the way back */
@@ -777,6 +818,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(race_drop_unlink_puts_once),
 	KUNIT_CASE(race_move_unlink_keeps_the_count),
 	KUNIT_CASE(race_link_link_never_closes_a_cycle),
+	KUNIT_CASE(race_walk_walk_never_closes_a_cycle),
 	KUNIT_CASE(race_unlink_link_back_never_closes_a_cycle),
 	KUNIT_CASE(race_hold_publish_is_seen_by_every_walk),
 	KUNIT_CASE(race_weak_get_last_put_gets_the_living),
