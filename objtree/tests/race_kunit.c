@@ -105,7 +105,7 @@ struct race {
 static struct duel {
 	const struct race *race;
 	struct arena arena;
-	int round, ready, done;
+	atomic_t round, ready, done;
 	int seen[2];
 } duel;
 
@@ -130,22 +130,22 @@ static int run_right(void *unused)
 
 	prandom_seed_state(&rnd, 2);
 	while (!kthread_should_stop()) {
-		round = smp_load_acquire(&duel.round);
-		if (round == duel.done) {
+		round = atomic_read_acquire(&duel.round);
+		if (round == atomic_read(&duel.done)) {
 			cond_resched();
 			continue;
 		}
-		smp_store_release(&duel.ready, round);
+		atomic_set_release(&duel.ready, round);
 		wait_a_little(&rnd);
 		duel.race->right(&duel.arena);
-		smp_store_release(&duel.done, round);
+		atomic_set_release(&duel.done, round);
 	}
 	return 0;
 }
 
-static void wait_for_right(const int *until, int round)
+static void wait_for_right(const atomic_t *until, int round)
 {
-	while (smp_load_acquire(until) != round)
+	while (atomic_read_acquire(until) != round)
 		cond_resched();
 }
 
@@ -157,7 +157,7 @@ static void run_round(struct kunit *test, int round, struct rnd_state *rnd)
 {
 	memset(&duel.arena, 0, sizeof(duel.arena));
 	duel.race->setup(test, &duel.arena);
-	smp_store_release(&duel.round, round);
+	atomic_set_release(&duel.round, round);
 	if (round % 2)
 		wait_for_right(&duel.ready, round);
 	wait_a_little(rnd);
