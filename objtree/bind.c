@@ -14,7 +14,6 @@
  */
 #include <linux/device.h>
 #include <linux/kobjtree_bind.h>
-#include <linux/kobjtree_device.h>
 
 #include "internal.h"
 
@@ -134,33 +133,3 @@ int kobjtree_bound_watch(struct kobjtree_bound *bound,
 					       kobjtree_bound_unplug, bound);
 }
 EXPORT_SYMBOL_GPL(kobjtree_bound_watch);
-
-/* === A device in the container's memory === */
-
-static void kobjtree_device_member_release(struct device *dev)
-{
-	kobjtree_put(&container_of(dev, struct kobjtree_device, dev)->tree);
-}
-
-/**
- * kobjtree_device_init_member() - initialise a device in another's memory
- * @kdev: the device and its object, in the memory of @container
- * @type: the object's type, or NULL for a plain one
- * @container: the object whose memory it is, which it holds to its very end
- *
- * As kobjtree_device_init() and kobjtree_init_member(): the caller owns the
- * device's one reference and ends it with put_device(), also before device_add()
- * and after that has failed.
- *
- * Context: process context, may sleep; the caller holds a reference to
- * @container.
- */
-void kobjtree_device_init_member(struct kobjtree_device *kdev,
-				 const struct kobjtree_type *type,
-				 struct kobjtree *container)
-{
-	kobjtree_init_member(&kdev->tree, type, container);
-	device_initialize(&kdev->dev);
-	kdev->dev.release = kobjtree_device_member_release;
-}
-EXPORT_SYMBOL_GPL(kobjtree_device_init_member);

@@ -35,3 +35,26 @@ void kobjtree_device_init(struct kobjtree_device *kdev,
 	kdev->dev.release = kobjtree_device_release;
 }
 EXPORT_SYMBOL_GPL(kobjtree_device_init);
+
+/**
+ * kobjtree_device_init_member() - initialise a device in another's memory
+ * @kdev: the device and its object, in the memory of @container
+ * @type: the object's type, or NULL for a plain one
+ * @container: the object whose memory it is, which it holds to its very end
+ *
+ * As kobjtree_device_init() and kobjtree_init_member(): the caller owns the
+ * device's one reference and ends it with put_device(), also before device_add()
+ * and after that has failed.
+ *
+ * Context: process context, may sleep; the caller holds a reference to
+ * @container.
+ */
+void kobjtree_device_init_member(struct kobjtree_device *kdev,
+				 const struct kobjtree_type *type,
+				 struct kobjtree *container)
+{
+	kobjtree_init_member(&kdev->tree, type, container);
+	device_initialize(&kdev->dev);
+	kdev->dev.release = kobjtree_device_release;
+}
+EXPORT_SYMBOL_GPL(kobjtree_device_init_member);

@@ -27,7 +27,6 @@
 #include <linux/types.h>
 
 struct device;
-struct kobjtree_device;
 
 /**
  * struct kobjtree_bound - an object with a gate, bound to a device; embedded
@@ -83,9 +82,5 @@ int __must_check kobjtree_bind(struct kobjtree_bound *bound,
 int __must_check kobjtree_publish(struct kobjtree_bound *bound);
 int __must_check kobjtree_bound_watch(struct kobjtree_bound *bound,
 				      struct kobjtree_watcher *watcher);
-
-void kobjtree_device_init_member(struct kobjtree_device *kdev,
-				 const struct kobjtree_type *type,
-				 struct kobjtree *container);
 
 #endif /* _LINUX_KOBJTREE_BIND_H */

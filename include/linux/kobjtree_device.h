@@ -22,5 +22,8 @@ struct kobjtree_device {
 
 void kobjtree_device_init(struct kobjtree_device *kdev,
 			  const struct kobjtree_type *type);
+void kobjtree_device_init_member(struct kobjtree_device *kdev,
+				 const struct kobjtree_type *type,
+				 struct kobjtree *container);
 
 #endif /* _LINUX_KOBJTREE_DEVICE_H */

@@ -11,9 +11,6 @@
 #include <linux/kobjtree_device.h>
 #include <linux/platform_device.h>
 
-/* linux/node.h has one, too */
-#undef to_node
-
 #include "helpers.h"
 
 #define DRIVER	"kobjtree_bind_kunit"

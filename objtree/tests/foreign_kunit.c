@@ -15,9 +15,6 @@
 #include <linux/kref.h>
 #include <linux/sched.h>
 
-/* linux/node.h has one, too */
-#undef to_node
-
 #include "helpers.h"
 
 #define DELAY	(30 * HZ)

@@ -18,9 +18,6 @@
 #include <linux/uaccess.h>
 #include <trace/events/printk.h>
 
-/* linux/node.h has one, too */
-#undef to_node
-
 #include "contexts.h"
 #include "helpers.h"
 

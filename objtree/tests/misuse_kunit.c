@@ -13,9 +13,6 @@
 #include <linux/string.h>
 #include <trace/events/printk.h>
 
-/* linux/node.h has one, too */
-#undef to_node
-
 #include "contexts.h"
 #include "helpers.h"
 
