@@ -336,8 +336,11 @@ static int probe_without_memory(struct platform_device *pdev)
 			failed++;
 		}
 	}
-	/* The object and the binding. */
-	KUNIT_EXPECT_EQ(now.test, failed, 2);
+	/*
+	 * The object's for one; the binding's has no fixed number, since the
+	 * allocator and debugobjects now and then allocate in between.
+	 */
+	KUNIT_EXPECT_GE(now.test, failed, 1);
 	if (IS_ERR(thing))
 		return PTR_ERR(thing);
 	fail_nth(1);
