@@ -392,7 +392,8 @@ static void *storm_main(void *arg)
 	while (!__atomic_load_n(&storm_over, __ATOMIC_RELAXED)) {
 		fd = open_node("", 0);
 		if (fd < 0) {
-			if (errno != ENOENT)
+			/* ENXIO: the cdev is gone, the node not yet. */
+			if (errno != ENOENT && errno != ENXIO)
 				storm_count(false);
 			sched_yield();
 			continue;
