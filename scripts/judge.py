@@ -105,9 +105,7 @@ def unexpected(splats, messages):
                       and any(p[1] in line for line in splat.lines)), None)
         if match:
             pending.remove(match)
-        # lockdep and RCU say what is wrong in the lines that follow the first
-        elif not any(text in line for text in allow for line in
-                     splat.lines + [m for m in messages[splat.start:splat.start + 5] if m]):
+        elif not any(text in line for text in allow for line in splat.lines):
             left.append(splat)
     return left, [text for _, text, mark in pending if mark == EXPECT]
 

@@ -20,6 +20,7 @@
 
 #include "contexts.h"
 #include "helpers.h"
+#include "lockdep.h"
 
 /* Long enough for what should not happen to happen; never a wait for what is to. */
 #define A_WHILE_MS	60
@@ -878,24 +879,6 @@ static void drain_in_own_section_warns(struct kunit *test)
 
 #ifdef CONFIG_PROVE_LOCKING
 
-/* Whether lockdep reports, without the report and its end of lockdep. */
-#define LOCKDEP_REPORTS(statement) ({					\
-	bool reports;							\
-									\
-	debug_locks_silent = 1;						\
-	statement;							\
-	reports = !debug_locks;						\
-	debug_locks = 1;						\
-	debug_locks_silent = 0;						\
-	reports;							\
-})
-
-static void need_lockdep(struct kunit *test)
-{
-	if (!debug_locks)
-		kunit_skip(test, "lockdep is off");
-}
-
 static void drain_under_a_lock_of_sections_is_reported(struct kunit *test)
 {
 	static DEFINE_MUTEX(lock);
@@ -912,7 +895,7 @@ static void drain_under_a_lock_of_sections_is_reported(struct kunit *test)
 
 	kobjtree_mark(&g->gate);
 	mutex_lock(&lock);
-	KUNIT_EXPECT_TRUE(test, LOCKDEP_REPORTS(kobjtree_drain(&g->gate)));
+	KUNIT_EXPECT_TRUE(test, LOCKDEP_REPORTS(test, kobjtree_drain(&g->gate)));
 	mutex_unlock(&lock);
 	gated_put(test, g);
 }
@@ -928,7 +911,7 @@ static void enter_under_a_lock_is_not_reported(struct kunit *test)
 	g = gated_alloc(test);
 	kobjtree_gate_init(&g->gate, &g->tree);
 	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
-	KUNIT_EXPECT_FALSE(test, LOCKDEP_REPORTS({
+	KUNIT_EXPECT_FALSE(test, LOCKDEP_REPORTS(test, {
 		mutex_lock(&outer);
 		KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
 		KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
@@ -955,7 +938,8 @@ static void drain_in_a_section_of_another_gate(struct kunit *test, bool own_clas
 		kobjtree_gate_set_class(&leaf->gate);
 	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&leaf->gate), 0);
 	KUNIT_ASSERT_EQ(test, kobjtree_enter(&hub->gate), 0);
-	KUNIT_EXPECT_EQ(test, LOCKDEP_REPORTS(kobjtree_unplug(&leaf->gate)),
+	KUNIT_EXPECT_EQ(test,
+			LOCKDEP_REPORTS(test, kobjtree_unplug(&leaf->gate)),
 			!own_class);
 	kobjtree_exit(&hub->gate);
 	gated_put(test, leaf);
@@ -986,7 +970,7 @@ static void page_fault_in_a_section_is_reported(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
 		if (i) {
 			KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
-			KUNIT_EXPECT_TRUE(test, LOCKDEP_REPORTS(might_fault()));
+			KUNIT_EXPECT_TRUE(test, LOCKDEP_REPORTS(test, might_fault()));
 			kobjtree_exit(&g->gate);
 		}
 		kobjtree_unplug(&g->gate);
