@@ -29,6 +29,7 @@ static struct {
 	void (*remove)(struct thing *thing);
 	struct thing *thing;
 	int probed;
+	int bound;
 } now;
 
 static void thing_release(struct kobjtree *obj)
@@ -83,6 +84,7 @@ static struct platform_device *device_add_probed(struct kunit *test,
 	now.probe = probe;
 	now.remove = NULL;
 	now.thing = NULL;
+	now.bound = 0;
 	now.probed = -EPROBE_DEFER;
 	pdev = platform_device_register_simple(DRIVER, PLATFORM_DEVID_AUTO,
 					       NULL, 0);
@@ -320,34 +322,68 @@ static void unpublished_probe_quiesces(struct kunit *test)
 	platform_device_unregister(pdev);
 }
 
+/* The binding failed, not the object. */
+static void unbound_release(struct kobjtree *obj)
+{
+	log_event(now.test->priv, 'u', 0);
+}
+
+DEFINE_KOBJTREE_TYPE(unbound_type, struct thing, bound.tree,
+		     .release = unbound_release);
+
+/* Return: whether nothing was left to fail, with the object in now.thing. */
+static bool alloc_with_failure(struct device *dev, unsigned int n,
+			       bool *object_failed, bool *binding_failed)
+{
+	struct thing *thing;
+	unsigned int left;
+	const char *log;
+
+	fail_nth(n);
+	thing = kobjtree_alloc_bound(dev, struct thing, bound, &unbound_type);
+	left = fail_none();
+	log = log_take(now.test->priv);
+	if (!IS_ERR(thing)) {
+		KUNIT_EXPECT_STREQ(now.test, log, "");
+		now.thing = thing;
+		now.bound++;
+		/* A debugging aid may fail where the object does not. */
+		return left;
+	}
+	KUNIT_EXPECT_EQ(now.test, PTR_ERR(thing), -ENOMEM);
+	KUNIT_EXPECT_EQ(now.test, left, 0);
+	*object_failed |= !strcmp(log, "");
+	*binding_failed |= !strcmp(log, "u0");
+	return false;
+}
+
+#define WITHOUT_MEMORY_ROUNDS	50
+
 static int probe_without_memory(struct platform_device *pdev)
 {
-	unsigned int n, left = 0, failed = 0;
-	struct thing *thing;
+	bool object_failed = false, binding_failed = false;
+	unsigned int n, round;
 	int ret;
 
-	/* A debugging aid may fail where the object does not. */
-	for (n = 1; !left; n++) {
-		fail_nth(n);
-		thing = kobjtree_alloc_bound(&pdev->dev, struct thing, bound);
-		left = fail_none();
-		if (IS_ERR(thing)) {
-			KUNIT_EXPECT_EQ(now.test, PTR_ERR(thing), -ENOMEM);
-			failed++;
-		}
-	}
 	/*
-	 * The object's for one; the binding's has no fixed number, since the
-	 * allocator and debugobjects now and then allocate in between.
+	 * Both must have failed in the end; in one round, the allocator's own
+	 * need may come in between and take the place of either.
 	 */
-	KUNIT_EXPECT_GE(now.test, failed, 1);
-	if (IS_ERR(thing))
-		return PTR_ERR(thing);
+	for (round = 0; round < WITHOUT_MEMORY_ROUNDS; round++) {
+		for (n = 1; !alloc_with_failure(&pdev->dev, n, &object_failed,
+						&binding_failed); n++)
+			;
+		if (object_failed && binding_failed)
+			break;
+	}
+	KUNIT_EXPECT_TRUE(now.test, object_failed);
+	KUNIT_EXPECT_TRUE(now.test, binding_failed);
 	fail_nth(1);
-	ret = kobjtree_publish(&thing->bound);
+	ret = kobjtree_publish(&now.thing->bound);
 	KUNIT_EXPECT_EQ(now.test, fail_none(), 0);
 	KUNIT_EXPECT_EQ(now.test, ret, -ENOMEM);
-	KUNIT_EXPECT_EQ(now.test, thing->bound.gate.state, KOBJTREE_GATE_INIT);
+	KUNIT_EXPECT_EQ(now.test, now.thing->bound.gate.state,
+			KOBJTREE_GATE_INIT);
 	return 0;
 }
 
@@ -360,6 +396,8 @@ static void failed_allocation_leaves_nothing(struct kunit *test)
 	pdev = device_add_probed(test, probe_without_memory);
 	KUNIT_EXPECT_EQ(test, now.probed, 0);
 	platform_device_unregister(pdev);
+	/* "u0" and a space for each, but the last */
+	KUNIT_EXPECT_EQ(test, strlen(log_take(test->priv)), 3 * now.bound - 1);
 }
 
 static int probe_watch_without_memory(struct platform_device *pdev)
