@@ -392,7 +392,7 @@ static void *storm_main(void *arg)
 	while (!__atomic_load_n(&storm_over, __ATOMIC_RELAXED)) {
 		fd = open_node("", 0);
 		if (fd < 0) {
-			/* ENXIO: the cdev is gone, the node not yet. */
+			/* ENXIO: found before the node went, opened after the cdev did. */
 			if (errno != ENOENT && errno != ENXIO)
 				storm_count(false);
 			sched_yield();
