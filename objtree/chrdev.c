@@ -1,195 +1,71 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Character devices: minors, device nodes, and file operations around the
- * driver's, which run in sections and never see user memory.
+ * Character devices: minors, device nodes, and what keeps the driver's object
+ * for an open file.
  *
- * Invariant: each file operation has a reference to the driver's object, by way
- * of its cdev, and calls the driver inside the gate only. User memory is copied
- * outside of it: a page fault can take as long as user space likes.
+ * Invariant: a file has a reference to the driver's object from its open to its
+ * release, and its f_op, which is a part of the device, leads to it. In between,
+ * nobody looks at the file's inode: one device may have several, and that of a
+ * misc device does not know it.
  *
  *   registered -> node gone (wake) -> last file closed -> minor free
  */
 #include <linux/idr.h>
 #include <linux/init.h>
-#include <linux/kobjtree_chrdev.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/uio.h>
 
-/* As much of an argument goes on the stack. */
-#define KOBJTREE_CHRDEV_STACK	128
+#include "chrdev.h"
 
 static dev_t kobjtree_chrdev_devt;
 static DEFINE_IDA(kobjtree_chrdev_minors);
 
 static struct class *kobjtree_chrdev_class;
 
-/* === Kernel copies of what user space passes === */
+/* === Open files === */
 
-struct kobjtree_chrdev_buf {
-	void *p;
-	u8 stack[KOBJTREE_CHRDEV_STACK] __aligned(sizeof(u64));
+/* Of a file that is closed, or was never open. */
+static const struct file_operations kobjtree_chrdev_closed_fops = {
+	.owner = THIS_MODULE,
 };
 
-static int kobjtree_chrdev_buf_get(struct kobjtree_chrdev_buf *buf, size_t size)
-{
-	buf->p = buf->stack;
-	if (size > sizeof(buf->stack))
-		buf->p = kvmalloc(size, GFP_KERNEL);
-	return buf->p ? 0 : -ENOMEM;
-}
-
-static void kobjtree_chrdev_buf_put(struct kobjtree_chrdev_buf *buf)
-{
-	if (buf->p != buf->stack)
-		kvfree(buf->p);
-}
-
-/* === Read and write === */
-
-typedef ssize_t (*kobjtree_chrdev_io)(struct file *file, struct iov_iter *iter);
-
-/* One call of the driver; what it says it did is bounded by what it did. */
-static ssize_t kobjtree_chrdev_io_gated(struct file *file,
-					kobjtree_chrdev_io io,
-					unsigned int direction,
-					void *p, size_t size)
+/*
+ * The VFS puts the module of f_op after the release, or the failed open. By then
+ * the device may be gone, and with it its file operations.
+ */
+static void kobjtree_chrdev_detach(struct file *file)
 {
 	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
-	struct kvec kvec = { .iov_base = p, .iov_len = size };
-	struct iov_iter iter;
-	ssize_t ret;
 
+	replace_fops(file, fops_get(&kobjtree_chrdev_closed_fops));
+	kobjtree_put(&chr->bound->tree);
+}
+
+static int kobjtree_chrdev_open_gated(struct kobjtree_chrdev *chr,
+				      struct file *file)
+{
 	CLASS(kobjtree_section, section)(&chr->bound->gate);
 
 	if (!section)
 		return -ENODEV;
-	iov_iter_kvec(&iter, direction, &kvec, 1, size);
-	ret = io(file, &iter);
-	return min_t(ssize_t, ret, size - iov_iter_count(&iter));
-}
-
-static ssize_t kobjtree_chrdev_read(struct kiocb *iocb, struct iov_iter *to)
-{
-	size_t size = min_t(size_t, iov_iter_count(to), PAGE_SIZE);
-	struct file *file = iocb->ki_filp;
-	struct kobjtree_chrdev_buf buf;
-	kobjtree_chrdev_io read;
-	ssize_t ret;
-
-	read = kobjtree_chrdev_of(file)->ops->read;
-	if (!read)
-		return -EINVAL;
-	ret = kobjtree_chrdev_buf_get(&buf, size);
-	if (ret)
-		return ret;
-	ret = kobjtree_chrdev_io_gated(file, read, ITER_DEST, buf.p, size);
-	if (ret > 0 && copy_to_iter(buf.p, ret, to) != ret)
-		ret = -EFAULT;
-	kobjtree_chrdev_buf_put(&buf);
-	return ret;
-}
-
-static ssize_t kobjtree_chrdev_write(struct kiocb *iocb, struct iov_iter *from)
-{
-	size_t size = min_t(size_t, iov_iter_count(from), PAGE_SIZE);
-	struct file *file = iocb->ki_filp;
-	struct kobjtree_chrdev_buf buf;
-	kobjtree_chrdev_io write;
-	ssize_t ret;
-
-	write = kobjtree_chrdev_of(file)->ops->write;
-	if (!write)
-		return -EINVAL;
-	ret = kobjtree_chrdev_buf_get(&buf, size);
-	if (ret)
-		return ret;
-	if (copy_from_iter_full(buf.p, size, from))
-		ret = kobjtree_chrdev_io_gated(file, write, ITER_SOURCE, buf.p,
-					       size);
-	else
-		ret = -EFAULT;
-	kobjtree_chrdev_buf_put(&buf);
-	return ret;
-}
-
-/* === ioctl === */
-
-static long kobjtree_chrdev_ioctl_gated(struct file *file, unsigned int cmd,
-					void *arg)
-{
-	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
-
-	CLASS(kobjtree_section, section)(&chr->bound->gate);
-
-	if (!section)
-		return -ENODEV;
-	if (!chr->ops->ioctl)
-		return -ENOTTY;
-	return chr->ops->ioctl(file, cmd, arg);
-}
-
-static long kobjtree_chrdev_ioctl_copy(struct file *file, unsigned int cmd,
-				       void __user *arg, void *p)
-{
-	size_t size = _IOC_SIZE(cmd);
-	long ret;
-
-	if (!(_IOC_DIR(cmd) & _IOC_WRITE))
-		memset(p, 0, size);
-	else if (copy_from_user(p, arg, size))
-		return -EFAULT;
-	ret = kobjtree_chrdev_ioctl_gated(file, cmd, p);
-	if (ret >= 0 && _IOC_DIR(cmd) & _IOC_READ && copy_to_user(arg, p, size))
-		ret = -EFAULT;
-	return ret;
-}
-
-static long kobjtree_chrdev_ioctl(struct file *file, unsigned int cmd,
-				  unsigned long arg)
-{
-	struct kobjtree_chrdev_buf buf;
-	long ret;
-
-	if (_IOC_DIR(cmd) == _IOC_NONE)
-		return kobjtree_chrdev_ioctl_gated(file, cmd, (void *)arg);
-	ret = kobjtree_chrdev_buf_get(&buf, _IOC_SIZE(cmd));
-	if (ret)
-		return ret;
-	ret = kobjtree_chrdev_ioctl_copy(file, cmd, (void __user *)arg, buf.p);
-	kobjtree_chrdev_buf_put(&buf);
-	return ret;
-}
-
-/* === The other file operations === */
-
-static int kobjtree_chrdev_open(struct inode *inode, struct file *file)
-{
-	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
-
-	CLASS(kobjtree_section, section)(&chr->bound->gate);
-
-	if (!section)
-		return -ENODEV;
-	/* The driver's, from here on. */
-	file->private_data = NULL;
-	stream_open(inode, file);
 	return chr->ops->open ? chr->ops->open(file) : 0;
 }
 
-static __poll_t kobjtree_chrdev_poll(struct file *file,
-				     struct poll_table_struct *wait)
+/* The device is there: its cdev is held, or the misc core's mutex. */
+static int kobjtree_chrdev_open(struct inode *inode, struct file *file)
 {
 	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
+	int ret;
 
-	/* The mark wakes it. */
-	poll_wait(file, &chr->bound->gate.wait, wait);
-
-	CLASS(kobjtree_section, section)(&chr->bound->gate);
-
-	if (!section)
-		return EPOLLHUP | EPOLLERR;
-	return chr->ops->poll ? chr->ops->poll(file, wait) : DEFAULT_POLLMASK;
+	kobjtree_get(&chr->bound->tree);
+	/* The driver's, from here on. */
+	file->private_data = NULL;
+	if (!chr->ops->llseek)
+		stream_open(inode, file);
+	ret = kobjtree_chrdev_open_gated(chr, file);
+	if (ret)
+		kobjtree_chrdev_detach(file);
+	return ret;
 }
 
 static void kobjtree_chrdev_stop(struct file *file)
@@ -211,21 +87,53 @@ static int kobjtree_chrdev_release(struct inode *inode, struct file *file)
 		kobjtree_chrdev_stop(file);
 	if (ops->release)
 		ops->release(file);
+	kobjtree_chrdev_detach(file);
 	return 0;
 }
 
-static const struct file_operations kobjtree_chrdev_fops = {
-	.owner = THIS_MODULE,
-	.open = kobjtree_chrdev_open,
-	.read_iter = kobjtree_chrdev_read,
-	.write_iter = kobjtree_chrdev_write,
-	.poll = kobjtree_chrdev_poll,
-	.unlocked_ioctl = kobjtree_chrdev_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-	.release = kobjtree_chrdev_release,
-};
-
 /* === Registration === */
+
+/* What both flavours do first. */
+static int kobjtree_chrdev_prepare(struct kobjtree_chrdev *chr,
+				   struct kobjtree_bound *bound,
+				   const struct kobjtree_chrdev_ops *ops,
+				   struct module *owner)
+{
+	int ret = kobjtree_publish(bound);
+
+	if (ret)
+		return ret;
+	chr->bound = bound;
+	chr->ops = ops;
+	kobjtree_chrdev_set_fops(chr);
+	chr->fops.owner = owner;
+	chr->fops.open = kobjtree_chrdev_open;
+	chr->fops.release = kobjtree_chrdev_release;
+	return 0;
+}
+
+/* No section runs any more, and none will. */
+static void kobjtree_chrdev_quiesce(struct kobjtree_chrdev *chr)
+{
+	kobjtree_chrdev_kill_fasync(chr, POLL_HUP);
+}
+
+static struct kobjtree_chrdev *
+kobjtree_chrdev_watched(struct kobjtree_watcher *watcher)
+{
+	return container_of(watcher, struct kobjtree_chrdev, watcher);
+}
+
+static int kobjtree_chrdev_watch(struct kobjtree_chrdev *chr,
+				 void (*wake)(struct kobjtree_watcher *watcher),
+				 void (*quiesce)(struct kobjtree_watcher *watcher))
+{
+	chr->watcher.wake = wake;
+	chr->watcher.quiesce = quiesce;
+	return kobjtree_watch(&chr->bound->gate, &chr->watcher);
+}
+
+/* === With a cdev === */
 
 /* The last file is closed, and its minor means nothing any more. */
 static void kobjtree_chrdev_free_minor(struct kobjtree *obj)
@@ -239,19 +147,18 @@ static void kobjtree_chrdev_free_minor(struct kobjtree *obj)
 DEFINE_KOBJTREE_TYPE(kobjtree_chrdev_type, struct kobjtree_chrdev, kdev.tree,
 		     .release = kobjtree_chrdev_free_minor);
 
-static void kobjtree_chrdev_wake(struct kobjtree_watcher *watcher)
+static void kobjtree_chrdev_cdev_wake(struct kobjtree_watcher *watcher)
 {
-	struct kobjtree_chrdev *chr = container_of(watcher, struct kobjtree_chrdev,
-						   watcher);
+	struct kobjtree_chrdev *chr = kobjtree_chrdev_watched(watcher);
 
 	cdev_device_del(&chr->cdev, &chr->kdev.dev);
 }
 
-static void kobjtree_chrdev_quiesce(struct kobjtree_watcher *watcher)
+static void kobjtree_chrdev_cdev_quiesce(struct kobjtree_watcher *watcher)
 {
-	struct kobjtree_chrdev *chr = container_of(watcher, struct kobjtree_chrdev,
-						   watcher);
+	struct kobjtree_chrdev *chr = kobjtree_chrdev_watched(watcher);
 
+	kobjtree_chrdev_quiesce(chr);
 	put_device(&chr->kdev.dev);
 }
 
@@ -279,9 +186,8 @@ static int kobjtree_chrdev_add(struct kobjtree_chrdev *chr)
 	ret = cdev_device_add(&chr->cdev, &chr->kdev.dev);
 	if (ret)
 		return ret;
-	chr->watcher.wake = kobjtree_chrdev_wake;
-	chr->watcher.quiesce = kobjtree_chrdev_quiesce;
-	ret = kobjtree_watch(&chr->bound->gate, &chr->watcher);
+	ret = kobjtree_chrdev_watch(chr, kobjtree_chrdev_cdev_wake,
+				    kobjtree_chrdev_cdev_quiesce);
 	if (ret)
 		cdev_device_del(&chr->cdev, &chr->kdev.dev);
 	return ret;
@@ -297,15 +203,11 @@ int __kobjtree_chrdev_register(struct kobjtree_chrdev *chr,
 	va_list args;
 	int ret;
 
-	ret = kobjtree_publish(bound);
+	ret = kobjtree_chrdev_prepare(chr, bound, ops, owner);
+	ret = ret ?: kobjtree_chrdev_init(chr);
 	if (ret)
 		return ret;
-	chr->bound = bound;
-	chr->ops = ops;
-	ret = kobjtree_chrdev_init(chr);
-	if (ret)
-		return ret;
-	cdev_init(&chr->cdev, &kobjtree_chrdev_fops);
+	cdev_init(&chr->cdev, &chr->fops);
 	chr->cdev.owner = owner;
 
 	va_start(args, fmt);
@@ -318,6 +220,63 @@ int __kobjtree_chrdev_register(struct kobjtree_chrdev *chr,
 	return ret;
 }
 EXPORT_SYMBOL_GPL(__kobjtree_chrdev_register);
+
+/* === With the misc core === */
+
+static void kobjtree_chrdev_misc_wake(struct kobjtree_watcher *watcher)
+{
+	misc_deregister(&kobjtree_chrdev_watched(watcher)->misc);
+}
+
+static void kobjtree_chrdev_misc_quiesce(struct kobjtree_watcher *watcher)
+{
+	kobjtree_chrdev_quiesce(kobjtree_chrdev_watched(watcher));
+}
+
+static int kobjtree_chrdev_misc_add(struct kobjtree_chrdev *chr)
+{
+	int ret;
+
+	ret = misc_register(&chr->misc);
+	if (ret)
+		return ret;
+	ret = kobjtree_chrdev_watch(chr, kobjtree_chrdev_misc_wake,
+				    kobjtree_chrdev_misc_quiesce);
+	if (ret)
+		misc_deregister(&chr->misc);
+	return ret;
+}
+
+/* The macro kobjtree_chrdev_register_misc() has the documentation. */
+int __kobjtree_chrdev_register_misc(struct kobjtree_chrdev *chr,
+				    struct kobjtree_bound *bound,
+				    const struct kobjtree_chrdev_ops *ops,
+				    struct module *owner, int minor,
+				    const char *fmt, ...)
+{
+	va_list args;
+	char *name;
+	int ret;
+
+	ret = kobjtree_chrdev_prepare(chr, bound, ops, owner);
+	if (ret)
+		return ret;
+	va_start(args, fmt);
+	name = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	if (!name)
+		return -ENOMEM;
+	/* The misc core has no copy of it. */
+	chr->misc.name = kobjtree_kstrdup(&bound->tree, name, GFP_KERNEL);
+	kfree(name);
+	if (!chr->misc.name)
+		return -ENOMEM;
+	chr->misc.minor = minor;
+	chr->misc.fops = &chr->fops;
+	chr->misc.parent = bound->dev;
+	return kobjtree_chrdev_misc_add(chr);
+}
+EXPORT_SYMBOL_GPL(__kobjtree_chrdev_register_misc);
 
 /* === Init and exit === */
 

@@ -42,7 +42,7 @@ static int channel_open(struct file *file)
 	return 0;
 }
 
-static ssize_t channel_read(struct file *file, struct iov_iter *to)
+static ssize_t channel_read(struct file *file, struct iov_iter *to, loff_t pos)
 {
 	struct channel *c = kobjtree_chrdev_data(file, struct channel, chr);
 	u32 val = sensor_sim_read(c->pair->hw, c->reg);
@@ -69,8 +69,9 @@ static int channel_register(struct channel *c, struct pair *pair,
 {
 	c->pair = pair;
 	c->reg = reg;
-	return kobjtree_chrdev_register(&c->chr, &pair->bound, &channel_ops,
-					"pair_kobjtree.%s", name);
+	return kobjtree_chrdev_register_misc(&c->chr, &pair->bound, &channel_ops,
+					     MISC_DYNAMIC_MINOR,
+					     "pair_kobjtree.%s", name);
 }
 
 static int pair_probe(struct platform_device *pdev)

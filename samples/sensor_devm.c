@@ -24,6 +24,7 @@ struct sensor {
 	struct miscdevice misc;
 	struct sensor_sim *hw;
 	wait_queue_head_t wait;
+	struct fasync_struct *fasync;
 	bool ready;
 };
 
@@ -33,6 +34,7 @@ static void sensor_irq(void *data)
 
 	WRITE_ONCE(s->ready, true);
 	wake_up_interruptible(&s->wait);
+	kill_fasync(&s->fasync, SIGIO, POLL_IN);
 }
 
 static int sensor_open(struct inode *inode, struct file *file)
@@ -70,6 +72,13 @@ static __poll_t sensor_poll(struct file *file, struct poll_table_struct *wait)
 	return READ_ONCE(s->ready) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
+static int sensor_fasync(int fd, struct file *file, int on)
+{
+	struct sensor *s = file->private_data;
+
+	return fasync_helper(fd, file, on, &s->fasync);
+}
+
 static long sensor_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct sensor *s = file->private_data;
@@ -102,6 +111,7 @@ static const struct file_operations sensor_fops = {
 	.open = sensor_open,
 	.read = sensor_read,
 	.poll = sensor_poll,
+	.fasync = sensor_fasync,
 	.unlocked_ioctl = sensor_ioctl,
 	.release = sensor_release,
 };

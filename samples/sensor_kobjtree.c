@@ -29,6 +29,7 @@ static void sensor_irq(void *data)
 
 	WRITE_ONCE(s->ready, true);
 	wake_up_interruptible(&s->wait);
+	kobjtree_chrdev_kill_fasync(&s->chr, POLL_IN);
 }
 
 static int sensor_open(struct file *file)
@@ -40,7 +41,7 @@ static int sensor_open(struct file *file)
 }
 
 /* The next measurement. */
-static ssize_t sensor_read(struct file *file, struct iov_iter *to)
+static ssize_t sensor_read(struct file *file, struct iov_iter *to, loff_t pos)
 {
 	struct sensor *s = kobjtree_chrdev_data(file, struct sensor, chr);
 	u32 val;
@@ -64,22 +65,27 @@ static __poll_t sensor_poll(struct file *file, struct poll_table_struct *wait)
 	return READ_ONCE(s->ready) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-static long sensor_ioctl(struct file *file, unsigned int cmd, void *arg)
+static long sensor_get_period(struct file *file, void *arg)
 {
 	struct sensor *s = kobjtree_chrdev_data(file, struct sensor, chr);
-	u32 *period = arg;
 
-	switch (cmd) {
-	case SENSOR_GET_PERIOD:
-		*period = sensor_sim_read(s->hw, SENSOR_PERIOD);
-		return 0;
-	case SENSOR_SET_PERIOD:
-		sensor_sim_write(s->hw, SENSOR_PERIOD, *period);
-		return 0;
-	default:
-		return -ENOTTY;
-	}
+	*(u32 *)arg = sensor_sim_read(s->hw, SENSOR_PERIOD);
+	return 0;
 }
+
+static long sensor_set_period(struct file *file, void *arg)
+{
+	struct sensor *s = kobjtree_chrdev_data(file, struct sensor, chr);
+
+	sensor_sim_write(s->hw, SENSOR_PERIOD, *(u32 *)arg);
+	return 0;
+}
+
+static const struct kobjtree_chrdev_ioctl sensor_ioctls[] = {
+	{ SENSOR_GET_PERIOD, sensor_get_period },
+	{ SENSOR_SET_PERIOD, sensor_set_period },
+	{}
+};
 
 static void sensor_stop(struct file *file)
 {
@@ -92,7 +98,7 @@ static const struct kobjtree_chrdev_ops sensor_ops = {
 	.open = sensor_open,
 	.read = sensor_read,
 	.poll = sensor_poll,
-	.ioctl = sensor_ioctl,
+	.ioctls = sensor_ioctls,
 	.stop = sensor_stop,
 };
 

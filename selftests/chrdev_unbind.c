@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -91,6 +92,34 @@ static bool test_calls(void)
 	return ok;
 }
 
+/* A command is its type, number and direction; its size may be an older one. */
+static bool test_ioctl_sizes(void)
+{
+	__u16 word[2] = { 40, 0xffff };
+	int fd = bind_and_open(0);
+	__u32 period = 0;
+	bool ok;
+
+	if (!CHECK(fd >= 0))
+		return false;
+	ok = CHECK(!ioctl(fd, _IOW('s', 0x41, __u16), word));
+	ok &= CHECK(!ioctl(fd, SENSOR_GET_PERIOD, &period) && period == 40);
+	word[0] = 0;
+	ok &= CHECK(!ioctl(fd, _IOR('s', 0x40, __u16), word));
+	ok &= CHECK(word[0] == 40 && word[1] == 0xffff);
+	errno = 0;
+	ok &= CHECK(ioctl(fd, _IOR('s', 0x40, __u64), NULL) == -1);
+	ok &= CHECK(errno == EINVAL);
+	ok &= CHECK(ioctl(fd, _IOC(_IOC_READ, 's', 0x40, 16383), NULL) == -1);
+	ok &= CHECK(errno == EINVAL);
+	ok &= CHECK(ioctl(fd, _IOW('s', 0x40, __u32), NULL) == -1);
+	ok &= CHECK(errno == ENOTTY);
+	ok &= CHECK(ioctl(fd, _IOC(_IOC_READ, 's', 0x7f, 16383), NULL) == -1);
+	ok &= CHECK(errno == ENOTTY);
+	close(fd);
+	return ok;
+}
+
 static bool test_late_calls(void)
 {
 	struct pollfd pfd = { .events = POLLIN };
@@ -105,6 +134,8 @@ static bool test_late_calls(void)
 	ok &= enodev(set_period(pfd.fd, 1), "SET_PERIOD");
 	ok &= enodev(ioctl(pfd.fd, SENSOR_GET_PERIOD, &period), "GET_PERIOD");
 	ok &= enodev(ioctl(pfd.fd, _IO('s', 0x7f), 0), "unknown ioctl");
+	ok &= enodev(ioctl(pfd.fd, _IOR('s', 0x40, __u64), NULL), "large ioctl");
+	ok &= enodev(read(pfd.fd, NULL, 4), "read to nowhere");
 	ok &= CHECK(poll(&pfd, 1, 0) == 1 && pfd.revents == (POLLERR | POLLHUP));
 	ok &= CHECK(open_node("", 0) == -1 && errno == ENOENT);
 	close(pfd.fd);
@@ -166,6 +197,53 @@ static bool test_epoll(void)
 	bool ok = CHECK(fd >= 0) && make_quiet(fd) && unbind_under(epoll_in, fd);
 
 	close(fd);
+	return ok;
+}
+
+/* The event of the next signal within @ms, 0 without one. */
+static int next_signal(int fd, int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	if (sigtimedwait(&set, &info, &ts) < 0)
+		return 0;
+	return CHECK(info.si_fd == fd) ? info.si_code : -1;
+}
+
+static bool want_signals(int fd)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return CHECK(!fcntl(fd, F_SETOWN, getpid())) &&
+	       CHECK(!fcntl(fd, F_SETSIG, SIGRTMIN)) &&
+	       CHECK(!fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK));
+}
+
+/* A signal for each measurement, one for the removal, and none after it. */
+static bool test_fasync(void)
+{
+	int fd = bind_and_open(0), other = open_node("", 0);
+	bool ok = CHECK(fd >= 0) && CHECK(other >= 0) && want_signals(fd) &&
+		  CHECK(next_signal(fd, SOON_MS) == POLL_IN) && make_quiet(fd);
+
+	if (!ok)
+		return false;
+	while (next_signal(fd, 0))
+		;
+	ok = CHECK(do_unbind());
+	ok &= CHECK(next_signal(fd, SOON_MS) == POLL_HUP);
+	ok &= CHECK(next_signal(fd, 100) == 0);
+	ok &= enodev(fcntl(other, F_SETFL, O_ASYNC), "O_ASYNC");
+	ok &= CHECK(!fcntl(fd, F_SETFL, 0));
+	close(fd);
+	close(other);
 	return ok;
 }
 
@@ -437,10 +515,12 @@ static bool test_storm(void)
 
 static const struct test tests[] = {
 	{ "calls", test_calls },
+	{ "ioctl_sizes", test_ioctl_sizes },
 	{ "late_calls", test_late_calls },
 	{ "blocked_read", test_blocked_read },
 	{ "poll", test_poll },
 	{ "epoll", test_epoll },
+	{ "fasync", test_fasync },
 	{ "passed_on", test_passed_on },
 	{ "rebind", test_rebind },
 	{ "module_in_use", test_module_in_use },
