@@ -8,6 +8,10 @@
  * nobody raises it once the gate is marked. It is one word, so that there is
  * nothing to allocate, and no grace period between mark and drain.
  *
+ * In the per-CPU mode a percpu_ref counts them, and all of them are one in
+ * ->active, which then stays negative: it falls when the percpu_ref does. The
+ * mark kills it, and a drain waits for the grace period of that.
+ *
  * Each callback runs once, in the task that first comes to its phase; who comes
  * later returns after it was run. No lock is held meanwhile, so that lockdep
  * sees the driver's order of locks and none of ours.
@@ -60,12 +64,6 @@ static void kobjtree_phase_end(struct kobjtree_gate *gate, u8 phase)
 	wake_up_all(&gate->wait);
 }
 
-/* Does the caller stand in a callback of this gate? */
-static bool kobjtree_in_callback(struct kobjtree_gate *gate)
-{
-	return READ_ONCE(gate->remover) == current;
-}
-
 /* === Drain === */
 
 /* The last section after the mark is over. */
@@ -74,6 +72,19 @@ void kobjtree_gate_idle(struct kobjtree_gate *gate)
 	wake_up_all(&gate->wait);
 }
 EXPORT_SYMBOL_GPL(kobjtree_gate_idle);
+
+/*
+ * The same for a percpu_ref. It may be said by an RCU callback, which has no
+ * reference to the gate's object: whoever drains takes the lock after it.
+ */
+static void kobjtree_gate_idle_percpu(struct percpu_ref *ref)
+{
+	struct kobjtree_gate *gate = container_of(ref, struct kobjtree_gate, ref);
+
+	guard(spinlock_irqsave)(&gate->wait.lock);
+	atomic_set_release(&gate->active, KOBJTREE_GATE_CLOSED);
+	wake_up_all_locked(&gate->wait);
+}
 
 static bool kobjtree_drained(struct kobjtree_gate *gate)
 {
@@ -108,13 +119,22 @@ static void kobjtree_drain_may_fault(struct kobjtree_gate *gate)
 	rwsem_release(&mm->mmap_lock.dep_map, _THIS_IP_);
 }
 
-static void kobjtree_drain_report(struct kobjtree_gate *gate, int seconds)
+/* How many sections run; in the per-CPU mode after the grace period only. */
+static long kobjtree_sections(struct kobjtree_gate *gate)
 {
 	int n = atomic_read(&gate->active) - KOBJTREE_GATE_CLOSED;
 
-	pr_warn("kobjtree: %s of %s: drain waits for %d sections for %d s\n",
+	if (!gate->percpu || !n)
+		return n;
+	return max(atomic_long_read(&gate->ref.data->count), 0L);
+}
+
+static void kobjtree_drain_report(struct kobjtree_gate *gate, int seconds)
+{
+	pr_warn("kobjtree: %s of %s: drain waits for %ld sections for %d s\n",
 		gate->obj->type->name,
-		gate->dev ? dev_name(gate->dev) : "no device", n, seconds);
+		gate->dev ? dev_name(gate->dev) : "no device",
+		kobjtree_sections(gate), seconds);
 	if (seconds == KOBJTREE_DRAIN_REPORT)
 		debug_show_all_locks();
 }
@@ -158,6 +178,14 @@ static void kobjtree_want_marked(struct kobjtree_gate *gate)
 
 /* === Removal === */
 
+static void kobjtree_gate_close(struct kobjtree_gate *gate)
+{
+	if (gate->percpu)
+		percpu_ref_kill(&gate->ref);
+	else
+		atomic_add(KOBJTREE_GATE_CLOSED, &gate->active);
+}
+
 /**
  * kobjtree_mark() - refuse new sections
  * @gate: the gate
@@ -175,7 +203,7 @@ void kobjtree_mark(struct kobjtree_gate *gate)
 		if (gate->state >= KOBJTREE_GATE_MARKED)
 			return;
 		if (gate->state == KOBJTREE_GATE_LIVE)
-			atomic_add(KOBJTREE_GATE_CLOSED, &gate->active);
+			kobjtree_gate_close(gate);
 		WRITE_ONCE(gate->state, KOBJTREE_GATE_MARKED);
 	}
 	__wake_up(&gate->wait, TASK_NORMAL, 0, poll_to_key(EPOLLHUP | EPOLLERR));
@@ -286,6 +314,45 @@ EXPORT_SYMBOL_GPL(kobjtree_unplug);
 /* === Setting up === */
 
 /**
+ * kobjtree_gate_set_percpu() - count the sections of a gate on each CPU
+ * @gate: the gate, before it goes live
+ *
+ * For a gate that was measured to be hot: entering and leaving it on many CPUs
+ * at once then shares no cache line. In return it costs an unsigned long on each
+ * CPU, and a drain waits for an RCU grace period. Gates that are all marked
+ * before the first of them is drained share one.
+ *
+ * Context: process context, may sleep; the caller holds a reference to the
+ * gate's object.
+ * Return: 0; -ENOMEM, or -EBUSY if the gate was live already, and the gate is
+ * what it was.
+ */
+int kobjtree_gate_set_percpu(struct kobjtree_gate *gate)
+{
+	int ret;
+
+	if (gate->percpu)
+		return 0;
+	if (READ_ONCE(gate->state) != KOBJTREE_GATE_INIT)
+		return -EBUSY;
+	ret = percpu_ref_init(&gate->ref, kobjtree_gate_idle_percpu,
+			      PERCPU_REF_INIT_DEAD, GFP_KERNEL);
+	gate->percpu = !ret;
+	return ret;
+}
+EXPORT_SYMBOL_GPL(kobjtree_gate_set_percpu);
+
+static void kobjtree_gate_open(struct kobjtree_gate *gate)
+{
+	if (gate->percpu) {
+		atomic_set(&gate->active, KOBJTREE_GATE_CLOSED + 1);
+		percpu_ref_reinit(&gate->ref);
+	} else {
+		atomic_set_release(&gate->active, 0);
+	}
+}
+
+/**
  * kobjtree_gate_live() - open the gate
  * @gate: the gate, not marked
  *
@@ -302,7 +369,7 @@ int kobjtree_gate_live(struct kobjtree_gate *gate)
 		return -ENODEV;
 	if (gate->state == KOBJTREE_GATE_INIT) {
 		WRITE_ONCE(gate->state, KOBJTREE_GATE_LIVE);
-		atomic_set_release(&gate->active, 0);
+		kobjtree_gate_open(gate);
 	}
 	return 0;
 }
@@ -330,7 +397,11 @@ EXPORT_SYMBOL_GPL(kobjtree_watch);
 
 static void kobjtree_gate_end(void *data)
 {
-	kobjtree_unplug(data);
+	struct kobjtree_gate *gate = data;
+
+	kobjtree_unplug(gate);
+	if (gate->percpu)
+		percpu_ref_exit(&gate->ref);
 }
 
 /* The macro kobjtree_gate_init() has the documentation. */

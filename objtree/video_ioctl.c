@@ -271,7 +271,7 @@ struct kobjtree_ctrl_ops {
 static bool kobjtree_ctrl_enter(struct kobjtree_gate *gate, bool *section)
 {
 	*section = !kobjtree_enter(gate);
-	return *section || READ_ONCE(gate->remover) == current;
+	return *section || kobjtree_in_callback(gate);
 }
 
 #define KOBJTREE_CTRL_OP(_op)						\

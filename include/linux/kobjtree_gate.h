@@ -25,6 +25,7 @@
 #include <linux/kobjtree.h>
 #include <linux/limits.h>
 #include <linux/lockdep.h>
+#include <linux/percpu-refcount.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -74,6 +75,9 @@ struct kobjtree_watcher {
  * @state: an &enum kobjtree_gate_state, changes under the lock of @wait
  * @begun: phases of the removal that somebody runs or has run
  * @done: those that are over
+ * @percpu: @ref counts the sections, and @active is never more than negative:
+ *	all of them are one there, until the last is over
+ * @ref: the per-CPU mode's
  * @wait: of drain, of later removers, and of all who sleep in a section
  * @watchers: newest first, fixed once the gate is marked
  * @remover: the task that runs the callbacks
@@ -89,6 +93,8 @@ struct kobjtree_gate {
 	u8 state;
 	u8 begun;
 	u8 done;
+	bool percpu;
+	struct percpu_ref ref;
 	wait_queue_head_t wait;
 	struct kobjtree_watcher *watchers;
 	struct task_struct *remover;
@@ -132,6 +138,7 @@ void __kobjtree_gate_init(struct kobjtree_gate *gate, struct kobjtree *obj,
 	lockdep_init_map(&(gate)->dep_map, #gate, &__kobjtree_key, 0);	\
 } while (0)
 
+int __must_check kobjtree_gate_set_percpu(struct kobjtree_gate *gate);
 int __must_check kobjtree_gate_live(struct kobjtree_gate *gate);
 int __must_check kobjtree_watch(struct kobjtree_gate *gate,
 				struct kobjtree_watcher *watcher);
@@ -139,6 +146,15 @@ int __must_check kobjtree_watch(struct kobjtree_gate *gate,
 /* === Sections === */
 
 void kobjtree_gate_idle(struct kobjtree_gate *gate);
+
+static inline bool kobjtree_enter_percpu(struct kobjtree_gate *gate)
+{
+	if (!gate->percpu || !percpu_ref_tryget_live(&gate->ref))
+		return false;
+	/* Pairs with the release in kobjtree_gate_live(). */
+	smp_acquire__after_ctrl_dep();
+	return true;
+}
 
 /**
  * kobjtree_enter_non_owner() - begin a section that another task may end
@@ -154,7 +170,9 @@ void kobjtree_gate_idle(struct kobjtree_gate *gate);
 static inline int __must_check
 kobjtree_enter_non_owner(struct kobjtree_gate *gate)
 {
-	return atomic_inc_unless_negative(&gate->active) ? 0 : -ENODEV;
+	if (atomic_inc_unless_negative(&gate->active))
+		return 0;
+	return kobjtree_enter_percpu(gate) ? 0 : -ENODEV;
 }
 
 /**
@@ -165,6 +183,10 @@ kobjtree_enter_non_owner(struct kobjtree_gate *gate)
  */
 static inline void kobjtree_exit_non_owner(struct kobjtree_gate *gate)
 {
+	if (gate->percpu) {
+		percpu_ref_put(&gate->ref);
+		return;
+	}
 	/* Pairs with the acquire in kobjtree_drain(). */
 	if (unlikely(atomic_dec_return_release(&gate->active) ==
 		     KOBJTREE_GATE_CLOSED))
@@ -216,6 +238,21 @@ static inline void kobjtree_exit(struct kobjtree_gate *gate)
 static inline bool kobjtree_marked(struct kobjtree_gate *gate)
 {
 	return READ_ONCE(gate->state) >= KOBJTREE_GATE_MARKED;
+}
+
+/**
+ * kobjtree_in_callback() - does the caller stand in a callback of this gate?
+ * @gate: the gate
+ *
+ * For code that is both an entry point and called by wake and quiesce callbacks:
+ * there the hardware can be touched without a section.
+ *
+ * Context: any.
+ * Return: true in a callback of @gate's watchers, by the task that runs it.
+ */
+static inline bool kobjtree_in_callback(struct kobjtree_gate *gate)
+{
+	return READ_ONCE(gate->remover) == current;
 }
 
 /*

@@ -13,6 +13,7 @@
 #include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -24,6 +25,26 @@
 
 /* Long enough for what should not happen to happen; never a wait for what is to. */
 #define A_WHILE_MS	60
+
+/* === The two modes, in which everything is the same === */
+
+static const struct gate_mode {
+	const char *name;
+	bool percpu;
+} gate_modes[] = {
+	{ "one word", false },
+	{ "per CPU", true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mode, gate_modes, name);
+
+/* In a case without the parameter, it is one word. */
+static bool is_percpu(struct kunit *test)
+{
+	const struct gate_mode *mode = test->param_value;
+
+	return mode && mode->percpu;
+}
 
 /* === An object with a gate === */
 
@@ -55,10 +76,22 @@ static struct gated *gated_alloc(struct kunit *test)
 	return g;
 }
 
-static struct gated *gated_new(struct kunit *test)
+static struct gated *gated_new_percpu(struct kunit *test)
 {
 	struct gated *g = gated_alloc(test);
 
+	kobjtree_gate_init(&g->gate, &g->tree);
+	KUNIT_ASSERT_EQ(test, kobjtree_gate_set_percpu(&g->gate), 0);
+	return g;
+}
+
+static struct gated *gated_new(struct kunit *test)
+{
+	struct gated *g;
+
+	if (is_percpu(test))
+		return gated_new_percpu(test);
+	g = gated_alloc(test);
 	kobjtree_gate_init(&g->gate, &g->tree);
 	return g;
 }
@@ -288,21 +321,22 @@ static void inner_section_fails_after_mark(struct kunit *test)
 static void section_ends_with_its_scope(struct kunit *test)
 {
 	struct gated *g = gated_new_live(test);
+	struct test_thread *drain;
 
 	{
 		CLASS(kobjtree_section, section)(&g->gate);
 
 		KUNIT_EXPECT_PTR_EQ(test, section, &g->gate);
-		KUNIT_EXPECT_EQ(test, atomic_read(&g->gate.active), 1);
+		kobjtree_mark(&g->gate);
+		drain = thread_start(test, g, in_drain);
+		EXPECT_BLOCKED(test, drain);
 	}
-	KUNIT_EXPECT_EQ(test, atomic_read(&g->gate.active), 0);
-	kobjtree_mark(&g->gate);
+	thread_join(drain);
 	{
 		CLASS(kobjtree_section, section)(&g->gate);
 
 		KUNIT_EXPECT_NULL(test, section);
 	}
-	kobjtree_drain(&g->gate);
 	gated_put(test, g);
 }
 
@@ -317,15 +351,23 @@ static void enter_and_mark_here(void *data)
 	kobjtree_mark(&g->gate);
 }
 
-static void enter_and_mark_in_any_context(struct kunit *test)
+static void enter_and_mark_in_context(struct kunit *test, struct gated *g)
 {
-	struct gated *g = gated_new_live(test);
-
+	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
 	run_in(test, the_context(test), enter_and_mark_here, g);
 	KUNIT_EXPECT_TRUE(test, g->hardware);
 	KUNIT_EXPECT_TRUE(test, kobjtree_marked(&g->gate));
 	kobjtree_drain(&g->gate);
 	gated_put(test, g);
+}
+
+static void enter_and_mark_in_any_context(struct kunit *test)
+{
+	struct gated *g = gated_alloc(test);
+
+	kobjtree_gate_init(&g->gate, &g->tree);
+	enter_and_mark_in_context(test, g);
+	enter_and_mark_in_context(test, gated_new_percpu(test));
 }
 
 /* === Drain === */
@@ -390,7 +432,11 @@ static void removal_does_not_allocate(struct kunit *test)
 	fail_setup(test);
 	g = gated_new_live(test);
 	watch_new(test, g, 1);
-	EXPECT_NO_ALLOC(test, kobjtree_unplug(&g->gate));
+	/* debugobjects may allocate for the RCU callback. */
+	if (is_percpu(test))
+		WITHOUT_MEMORY(kobjtree_unplug(&g->gate));
+	else
+		EXPECT_NO_ALLOC(test, kobjtree_unplug(&g->gate));
 	expect_log(test, test->priv, "w1 q1");
 	gated_put(test, g);
 }
@@ -415,6 +461,7 @@ static void drain_says_whom_it_waits_for(struct kunit *test)
 	struct test_thread *drain;
 
 	KUNIT_ASSERT_EQ(test, register_trace_console(watch_console, NULL), 0);
+	WRITE_ONCE(console.seen, 0);
 	WRITE_ONCE(console.what, "gated_type of no device: drain waits for 1 sections for 10 s");
 	kobjtree_mark(&g->gate);
 	drain = thread_start(test, g, in_drain);
@@ -427,6 +474,97 @@ static void drain_says_whom_it_waits_for(struct kunit *test)
 	unregister_trace_console(watch_console, NULL);
 	tracepoint_synchronize_unregister();
 	gated_put(test, g);
+}
+
+/* === The per-CPU mode === */
+
+static void a_mode_is_chosen_before_live(struct kunit *test)
+{
+	struct gated *g = gated_new_percpu(test);
+
+	KUNIT_EXPECT_TRUE(test, g->gate.percpu);
+	KUNIT_EXPECT_EQ(test, kobjtree_gate_set_percpu(&g->gate), 0);
+	gated_put(test, g);
+
+	g = gated_new_live(test);
+	KUNIT_EXPECT_EQ(test, kobjtree_gate_set_percpu(&g->gate), -EBUSY);
+	KUNIT_EXPECT_FALSE(test, g->gate.percpu);
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
+	kobjtree_exit(&g->gate);
+	gated_put(test, g);
+
+	g = gated_new(test);
+	kobjtree_mark(&g->gate);
+	KUNIT_EXPECT_EQ(test, kobjtree_gate_set_percpu(&g->gate), -EBUSY);
+	gated_put(test, g);
+}
+
+/* It stays a gate, in the other mode. */
+static void percpu_without_memory_is_one_word(struct kunit *test)
+{
+	unsigned int n, left = 0, failed = 0;
+	struct gated *g;
+	int ret;
+
+	fail_setup(test);
+	/* A debugging aid may fail where the counters do not. */
+	for (n = 1; !left; n++) {
+		g = gated_new(test);
+		fail_nth(n);
+		ret = kobjtree_gate_set_percpu(&g->gate);
+		left = fail_none();
+		if (ret) {
+			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+			failed++;
+		}
+		KUNIT_EXPECT_EQ(test, g->gate.percpu, !ret);
+		KUNIT_EXPECT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+		KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
+		kobjtree_exit(&g->gate);
+		gated_put(test, g);
+	}
+	KUNIT_EXPECT_GE(test, failed, 1);
+}
+
+#define MANY_GATES	32
+
+/* From one value of the cookie to the next it is a grace period, or a half. */
+static unsigned long grace_periods(void)
+{
+	return get_state_synchronize_rcu();
+}
+
+/* Return: by how much the cookie moved while all of them were unplugged. */
+static unsigned long unplug_many(struct kunit *test, bool mark_first)
+{
+	struct gated *g[MANY_GATES];
+	unsigned long cookie;
+	int i;
+
+	for (i = 0; i < MANY_GATES; i++) {
+		g[i] = gated_new_percpu(test);
+		KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g[i]->gate), 0);
+	}
+	cookie = grace_periods();
+	for (i = 0; mark_first && i < MANY_GATES; i++)
+		kobjtree_mark(&g[i]->gate);
+	for (i = 0; i < MANY_GATES; i++)
+		kobjtree_unplug(&g[i]->gate);
+	cookie = grace_periods() - cookie;
+	for (i = 0; i < MANY_GATES; i++)
+		gated_put(test, g[i]);
+	return cookie;
+}
+
+/* The grace periods of others are counted, too, as far as they come in between. */
+static void gates_marked_first_share_a_grace_period(struct kunit *test)
+{
+	unsigned long each = unplug_many(test, false);
+	unsigned long shared = unplug_many(test, true);
+
+	kunit_info(test, "cookie moved by %lu, then %lu", each, shared);
+	KUNIT_EXPECT_GE(test, each, 4 * MANY_GATES);
+	KUNIT_EXPECT_LT(test, shared, each / 4);
 }
 
 /* === Callbacks === */
@@ -981,37 +1119,40 @@ static void page_fault_in_a_section_is_reported(struct kunit *test)
 #endif
 
 static struct kunit_case gate_cases[] = {
-	KUNIT_CASE(enter_works_while_live_only),
-	KUNIT_CASE(gate_goes_one_way),
-	KUNIT_CASE(mark_before_live_is_final),
-	KUNIT_CASE(inner_section_fails_after_mark),
-	KUNIT_CASE(section_ends_with_its_scope),
+	KUNIT_CASE_PARAM(enter_works_while_live_only, mode_gen_params),
+	KUNIT_CASE_PARAM(gate_goes_one_way, mode_gen_params),
+	KUNIT_CASE_PARAM(mark_before_live_is_final, mode_gen_params),
+	KUNIT_CASE_PARAM(inner_section_fails_after_mark, mode_gen_params),
+	KUNIT_CASE_PARAM(section_ends_with_its_scope, mode_gen_params),
 	KUNIT_CASE_PARAM(enter_and_mark_in_any_context, context_gen_params),
-	KUNIT_CASE(drain_waits_for_the_last_section),
-	KUNIT_CASE(gates_are_independent),
-	KUNIT_CASE(section_may_end_in_another_task),
-	KUNIT_CASE(removal_does_not_allocate),
-	KUNIT_CASE_ATTR(drain_says_whom_it_waits_for,
-			((struct kunit_attributes){ .speed = KUNIT_SPEED_VERY_SLOW })),
-	KUNIT_CASE(callbacks_run_newest_first),
-	KUNIT_CASE(phases_can_be_called_one_by_one),
-	KUNIT_CASE(a_callback_may_be_missing),
-	KUNIT_CASE(wake_comes_before_the_last_exit),
-	KUNIT_CASE(quiesce_runs_if_never_live),
-	KUNIT_CASE(end_of_object_unplugs),
-	KUNIT_CASE(wake_is_skipped_by_who_does_not_ask),
-	KUNIT_CASE(watch_fails_after_mark),
-	KUNIT_CASE(second_remover_waits_for_wake),
-	KUNIT_CASE(second_remover_waits_for_quiesce),
-	KUNIT_CASE(callback_may_unplug),
-	KUNIT_CASE(callback_does_not_drain),
-	KUNIT_CASE(condition_ends_a_wait),
-	KUNIT_CASE(mark_ends_a_wait),
-	KUNIT_CASE(signal_ends_a_wait),
-	KUNIT_CASE(time_out_ends_a_wait),
-	KUNIT_CASE(late_sleeper_does_not_sleep),
-	KUNIT_CASE(mark_wakes_every_poller),
-	KUNIT_CASE(no_section_without_hardware),
+	KUNIT_CASE_PARAM(drain_waits_for_the_last_section, mode_gen_params),
+	KUNIT_CASE_PARAM(gates_are_independent, mode_gen_params),
+	KUNIT_CASE_PARAM(section_may_end_in_another_task, mode_gen_params),
+	KUNIT_CASE_PARAM(removal_does_not_allocate, mode_gen_params),
+	KUNIT_CASE_PARAM_ATTR(drain_says_whom_it_waits_for, mode_gen_params,
+			      ((struct kunit_attributes){ .speed = KUNIT_SPEED_VERY_SLOW })),
+	KUNIT_CASE(a_mode_is_chosen_before_live),
+	KUNIT_CASE(percpu_without_memory_is_one_word),
+	KUNIT_CASE(gates_marked_first_share_a_grace_period),
+	KUNIT_CASE_PARAM(callbacks_run_newest_first, mode_gen_params),
+	KUNIT_CASE_PARAM(phases_can_be_called_one_by_one, mode_gen_params),
+	KUNIT_CASE_PARAM(a_callback_may_be_missing, mode_gen_params),
+	KUNIT_CASE_PARAM(wake_comes_before_the_last_exit, mode_gen_params),
+	KUNIT_CASE_PARAM(quiesce_runs_if_never_live, mode_gen_params),
+	KUNIT_CASE_PARAM(end_of_object_unplugs, mode_gen_params),
+	KUNIT_CASE_PARAM(wake_is_skipped_by_who_does_not_ask, mode_gen_params),
+	KUNIT_CASE_PARAM(watch_fails_after_mark, mode_gen_params),
+	KUNIT_CASE_PARAM(second_remover_waits_for_wake, mode_gen_params),
+	KUNIT_CASE_PARAM(second_remover_waits_for_quiesce, mode_gen_params),
+	KUNIT_CASE_PARAM(callback_may_unplug, mode_gen_params),
+	KUNIT_CASE_PARAM(callback_does_not_drain, mode_gen_params),
+	KUNIT_CASE_PARAM(condition_ends_a_wait, mode_gen_params),
+	KUNIT_CASE_PARAM(mark_ends_a_wait, mode_gen_params),
+	KUNIT_CASE_PARAM(signal_ends_a_wait, mode_gen_params),
+	KUNIT_CASE_PARAM(time_out_ends_a_wait, mode_gen_params),
+	KUNIT_CASE_PARAM(late_sleeper_does_not_sleep, mode_gen_params),
+	KUNIT_CASE_PARAM(mark_wakes_every_poller, mode_gen_params),
+	KUNIT_CASE_PARAM(no_section_without_hardware, mode_gen_params),
 	KUNIT_CASE(phase_out_of_order_warns),
 	KUNIT_CASE(drain_in_own_section_warns),
 #ifdef CONFIG_PROVE_LOCKING
