@@ -254,22 +254,22 @@ static void model_put(int id)
 static bool model_reaches(int from, int to)
 {
 	DECLARE_BITMAP(seen, NR_OBJECTS) = {};
-	DECLARE_BITMAP(todo, NR_OBJECTS) = {};
+	DECLARE_BITMAP(pending, NR_OBJECTS) = {};
 	const struct model *m;
 	int i, id;
 
-	__set_bit(from, todo);
-	while ((id = find_first_bit(todo, NR_OBJECTS)) < NR_OBJECTS) {
-		__clear_bit(id, todo);
+	__set_bit(from, pending);
+	while ((id = find_first_bit(pending, NR_OBJECTS)) < NR_OBJECTS) {
+		__clear_bit(id, pending);
 		if (id == to)
 			return true;
 		if (__test_and_set_bit(id, seen))
 			continue;
 		m = &model.object[id];
 		if (m->container >= 0)
-			__set_bit(m->container, todo);
+			__set_bit(m->container, pending);
 		for (i = 0; i < m->nr_edges; i++)
-			__set_bit(m->edge[i].held, todo);
+			__set_bit(m->edge[i].held, pending);
 	}
 	return false;
 }
