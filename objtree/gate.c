@@ -22,8 +22,12 @@
 #include <linux/debug_locks.h>
 #include <linux/device.h>
 #include <linux/kobjtree_gate.h>
-#include <linux/mm_types.h>
 #include <linux/poll.h>
+#include <linux/printk.h>
+#include <linux/sched/mm.h>
+
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 
 #include "internal.h"
 
@@ -33,6 +37,43 @@
 /* kobjtree_gate.begun and .done */
 #define KOBJTREE_DO_WAKE	BIT(0)
 #define KOBJTREE_DO_QUIESCE	BIT(1)
+
+/* === Points for tests, and what lockdep is taught === */
+
+#if IS_ENABLED(CONFIG_KUNIT)
+/* A test that replaces this one steps in between; @where says where. */
+void kobjtree_point(const char *where, struct kobjtree_gate *gate)
+{
+	KUNIT_STATIC_STUB_REDIRECT(kobjtree_point, where, gate);
+}
+EXPORT_SYMBOL_IF_KUNIT(kobjtree_point);
+#endif
+
+#ifdef CONFIG_LOCKDEP
+struct lockdep_map kobjtree_section_map =
+	STATIC_LOCKDEP_MAP_INIT("kobjtree_section", &kobjtree_section_map);
+EXPORT_SYMBOL_GPL(kobjtree_section_map);
+
+/*
+ * Whoever serves a page fault would hold up the removal of a section that
+ * faults. Say to lockdep, once for all gates, that a removal may be what a page
+ * fault waits for: then might_fault() in a section closes a circle.
+ */
+void kobjtree_gate_start(void)
+{
+	/* Built in, there is no user memory yet. */
+	struct mm_struct *mm = __is_defined(MODULE) ? current->mm : mm_alloc();
+
+	if (!mm)
+		return;
+	rwsem_acquire_read(&mm->mmap_lock.dep_map, 0, 0, _THIS_IP_);
+	rwsem_acquire(&kobjtree_section_map, 0, 0, _THIS_IP_);
+	rwsem_release(&kobjtree_section_map, _THIS_IP_);
+	rwsem_release(&mm->mmap_lock.dep_map, _THIS_IP_);
+	if (!__is_defined(MODULE))
+		mmput(mm);
+}
+#endif
 
 /* === Phases === */
 
@@ -69,6 +110,7 @@ static void kobjtree_phase_end(struct kobjtree_gate *gate, u8 phase)
 /* The last section after the mark is over. */
 void kobjtree_gate_idle(struct kobjtree_gate *gate)
 {
+	kobjtree_point("idle", gate);
 	wake_up_all(&gate->wait);
 }
 EXPORT_SYMBOL_GPL(kobjtree_gate_idle);
@@ -92,31 +134,17 @@ static bool kobjtree_drained(struct kobjtree_gate *gate)
 	return atomic_read_acquire(&gate->active) == KOBJTREE_GATE_CLOSED;
 }
 
-/* What lockdep knows, and it alone: is the caller in a section? */
-static bool kobjtree_in_section(struct kobjtree_gate *gate)
+/* What lockdep knows, and it alone: how many sections is the caller in? */
+static int kobjtree_own_sections(struct kobjtree_gate *gate)
 {
+	int n = 0;
 #ifdef CONFIG_LOCKDEP
-	return lock_is_held(&gate->dep_map) == LOCK_STATE_HELD;
-#else
-	return false;
+	int i;
+
+	for (i = 0; debug_locks && i < current->lockdep_depth; i++)
+		n += current->held_locks[i].instance == &gate->dep_map;
 #endif
-}
-
-/*
- * A drain may be what a page fault waits for, and so a section must not fault:
- * whoever serves the fault would hold up the removal. Say it to lockdep as a
- * drain under mmap_lock; might_fault() in a section is the other half.
- */
-static void kobjtree_drain_may_fault(struct kobjtree_gate *gate)
-{
-	struct mm_struct *mm __maybe_unused = current->mm;
-
-	if (!mm)
-		return;
-	rwsem_acquire_read(&mm->mmap_lock.dep_map, 0, 1, _THIS_IP_);
-	rwsem_acquire(&gate->dep_map, 0, 0, _THIS_IP_);
-	rwsem_release(&gate->dep_map, _THIS_IP_);
-	rwsem_release(&mm->mmap_lock.dep_map, _THIS_IP_);
+	return n;
 }
 
 /* How many sections run; in the per-CPU mode after the grace period only. */
@@ -135,36 +163,53 @@ static void kobjtree_drain_report(struct kobjtree_gate *gate, int seconds)
 		gate->obj->type->name,
 		gate->dev ? dev_name(gate->dev) : "no device",
 		kobjtree_sections(gate), seconds);
-	if (seconds == KOBJTREE_DRAIN_REPORT)
+	if (seconds == KOBJTREE_DRAIN_REPORT) {
+		dump_stack();
 		debug_show_all_locks();
+	}
 }
 
-/* False if it would never end. */
-static bool kobjtree_do_drain(struct kobjtree_gate *gate)
+static void kobjtree_wait_drained(struct kobjtree_gate *gate)
 {
 	int seconds = 0;
 
-	might_sleep();
-	/* The class may have gone with the driver's module. */
-	if (READ_ONCE(gate->state) >= KOBJTREE_GATE_DRAINED)
-		return true;
-	if (kobjtree_in_section(gate)) {
-		kobjtree_misuse(gate->obj, "drain in a section of the same gate, does not wait");
-		return false;
-	}
-	kobjtree_drain_may_fault(gate);
 	rwsem_acquire(&gate->dep_map, 0, 0, _THIS_IP_);
+	kobjtree_point("drain", gate);
 	while (!wait_event_timeout(gate->wait, kobjtree_drained(gate),
 				   KOBJTREE_DRAIN_REPORT * HZ)) {
 		seconds += KOBJTREE_DRAIN_REPORT;
 		kobjtree_drain_report(gate, seconds);
 	}
 	rwsem_release(&gate->dep_map, _THIS_IP_);
+}
+
+/* Nobody says when this many are left, and so it asks at each tick. */
+static void kobjtree_wait_others(struct kobjtree_gate *gate, int own)
+{
+	kobjtree_misuse(gate->obj, "drain in a section of the same gate, does not wait for it");
+	if (gate->percpu)
+		rcu_barrier();	/* the percpu_ref's callback has counted */
+	while (kobjtree_sections(gate) > own)
+		schedule_timeout_uninterruptible(1);
+}
+
+static void kobjtree_do_drain(struct kobjtree_gate *gate)
+{
+	int own;
+
+	might_sleep();
+	/* The class may have gone with the driver's module. */
+	if (READ_ONCE(gate->state) >= KOBJTREE_GATE_DRAINED)
+		return;
+	own = kobjtree_own_sections(gate);
+	if (own)
+		kobjtree_wait_others(gate, own);
+	else
+		kobjtree_wait_drained(gate);
 
 	guard(spinlock_irq)(&gate->wait.lock);
 	if (gate->state == KOBJTREE_GATE_MARKED)
 		WRITE_ONCE(gate->state, KOBJTREE_GATE_DRAINED);
-	return true;
 }
 
 /* Each call of the four asks for those before it, and survives without. */
@@ -206,6 +251,7 @@ void kobjtree_mark(struct kobjtree_gate *gate)
 			kobjtree_gate_close(gate);
 		WRITE_ONCE(gate->state, KOBJTREE_GATE_MARKED);
 	}
+	kobjtree_point("mark", gate);
 	__wake_up(&gate->wait, TASK_NORMAL, 0, poll_to_key(EPOLLHUP | EPOLLERR));
 }
 EXPORT_SYMBOL_GPL(kobjtree_mark);
@@ -242,8 +288,8 @@ EXPORT_SYMBOL_GPL(kobjtree_wake);
  *
  * The third phase. Has no time-out, since what follows would not be safe; says
  * every ten seconds whom it waits for. In a section of the same gate it would
- * wait for itself: with lockdep it warns instead and returns, and the gate is
- * drained by the next remover.
+ * wait for itself, and does. With lockdep it warns instead, and waits for all
+ * sections but the caller's own.
  *
  * Context: process context, sleeps; the caller holds a reference to the gate's
  * object and no lock that a section takes.
@@ -275,8 +321,7 @@ void kobjtree_quiesce(struct kobjtree_gate *gate)
 	if (READ_ONCE(gate->state) < KOBJTREE_GATE_DRAINED) {
 		kobjtree_misuse(gate->obj, "gate is not drained");
 		kobjtree_mark(gate);
-		if (!kobjtree_do_drain(gate))
-			return;
+		kobjtree_do_drain(gate);
 	}
 	/* No wake may run beside a quiesce, nor after it. */
 	if (kobjtree_phase_begin(gate, KOBJTREE_DO_WAKE))
@@ -306,8 +351,8 @@ void kobjtree_unplug(struct kobjtree_gate *gate)
 		return;
 	kobjtree_mark(gate);
 	kobjtree_wake(gate);
-	if (kobjtree_do_drain(gate))
-		kobjtree_quiesce(gate);
+	kobjtree_do_drain(gate);
+	kobjtree_quiesce(gate);
 }
 EXPORT_SYMBOL_GPL(kobjtree_unplug);
 

@@ -15,6 +15,8 @@
 #include <linux/kobjtree.h>
 #include <linux/spinlock.h>
 
+struct kobjtree_gate;
+
 /* kobjtree.flags */
 #define KOBJTREE_HELD		BIT(0)	/* was ever held, sticky */
 #define KOBJTREE_SLOT_USED	BIT(1)	/* was ever put to use, sticky */
@@ -126,6 +128,19 @@ static inline struct kobjtree *kobjtree_slot_held(const struct kobjtree *obj)
 }
 
 /* === Between the files === */
+
+/* gate.c */
+#if IS_ENABLED(CONFIG_KUNIT)
+void kobjtree_point(const char *where, struct kobjtree_gate *gate);
+#else
+static inline void kobjtree_point(const char *where,
+				  struct kobjtree_gate *gate) { }
+#endif
+#ifdef CONFIG_LOCKDEP
+void kobjtree_gate_start(void);
+#else
+static inline void kobjtree_gate_start(void) { }
+#endif
 
 /* cycle.c */
 extern struct mutex kobjtree_cycle_mutex;

@@ -119,6 +119,7 @@ static int __init kobjtree_start(void)
 	for (i = 0; i < ARRAY_SIZE(kobjtree_buckets); i++)
 		spin_lock_init(&kobjtree_buckets[i].lock);
 	kobjtree_teardown_init();
+	kobjtree_gate_start();
 	kobjtree_graph_start();
 	return kobjtree_owner_start();
 }

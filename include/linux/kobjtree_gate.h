@@ -145,6 +145,11 @@ int __must_check kobjtree_watch(struct kobjtree_gate *gate,
 
 /* === Sections === */
 
+#ifdef CONFIG_LOCKDEP
+/* Any section of any gate: what none of them may wait for. */
+extern struct lockdep_map kobjtree_section_map;
+#endif
+
 void kobjtree_gate_idle(struct kobjtree_gate *gate);
 
 static inline bool kobjtree_enter_percpu(struct kobjtree_gate *gate)
@@ -208,8 +213,10 @@ static inline int __must_check kobjtree_enter(struct kobjtree_gate *gate)
 {
 	int ret = kobjtree_enter_non_owner(gate);
 
-	if (!ret)
+	if (!ret) {
+		rwsem_acquire_read(&kobjtree_section_map, 0, 1, _THIS_IP_);
 		rwsem_acquire_read(&gate->dep_map, 0, 1, _THIS_IP_);
+	}
 	return ret;
 }
 
@@ -222,6 +229,7 @@ static inline int __must_check kobjtree_enter(struct kobjtree_gate *gate)
 static inline void kobjtree_exit(struct kobjtree_gate *gate)
 {
 	rwsem_release(&gate->dep_map, _THIS_IP_);
+	rwsem_release(&kobjtree_section_map, _THIS_IP_);
 	kobjtree_exit_non_owner(gate);
 }
 

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The gate: who may enter when, and what a removal does in which order.
- *
- *   w1   watcher 1 was woken
- *   q1   watcher 1 was quiesced
+ * Its scenarios and storms are in gate_scenario_kunit.c.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/debug_locks.h>
 #include <linux/delay.h>
 #include <linux/kobjtree_gate.h>
-#include <linux/kthread.h>
+#include <linux/mmap_lock.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
@@ -20,243 +18,9 @@
 #include <trace/events/printk.h>
 
 #include "contexts.h"
+#include "gate.h"
 #include "helpers.h"
 #include "lockdep.h"
-
-/* Long enough for what should not happen to happen; never a wait for what is to. */
-#define A_WHILE_MS	60
-
-/* === The two modes, in which everything is the same === */
-
-static const struct gate_mode {
-	const char *name;
-	bool percpu;
-} gate_modes[] = {
-	{ "one word", false },
-	{ "per CPU", true },
-};
-
-KUNIT_ARRAY_PARAM_DESC(mode, gate_modes, name);
-
-/* In a case without the parameter, it is one word. */
-static bool is_percpu(struct kunit *test)
-{
-	const struct gate_mode *mode = test->param_value;
-
-	return mode && mode->percpu;
-}
-
-/* === An object with a gate === */
-
-struct gated {
-	struct kobjtree tree;
-	struct kobjtree_gate gate;
-	struct test_log *log;
-	bool hardware;
-};
-
-static void gated_release(struct kobjtree *obj)
-{
-	struct gated *g = container_of(obj, struct gated, tree);
-
-	log_event(g->log, 'r', 1);
-	atomic_dec(&g->log->live);
-}
-
-DEFINE_KOBJTREE_TYPE(gated_type, struct gated, tree, .release = gated_release);
-
-static struct gated *gated_alloc(struct kunit *test)
-{
-	struct gated *g = kobjtree_alloc(struct gated, tree, &gated_type,
-					 GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, g);
-	g->log = test->priv;
-	atomic_inc(&g->log->live);
-	return g;
-}
-
-static struct gated *gated_new_percpu(struct kunit *test)
-{
-	struct gated *g = gated_alloc(test);
-
-	kobjtree_gate_init(&g->gate, &g->tree);
-	KUNIT_ASSERT_EQ(test, kobjtree_gate_set_percpu(&g->gate), 0);
-	return g;
-}
-
-static struct gated *gated_new(struct kunit *test)
-{
-	struct gated *g;
-
-	if (is_percpu(test))
-		return gated_new_percpu(test);
-	g = gated_alloc(test);
-	kobjtree_gate_init(&g->gate, &g->tree);
-	return g;
-}
-
-static struct gated *gated_new_live(struct kunit *test)
-{
-	struct gated *g = gated_new(test);
-
-	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
-	return g;
-}
-
-/* Ends the test's reference and expects nothing more than the release. */
-static void gated_put(struct kunit *test, struct gated *g)
-{
-	kobjtree_put(&g->tree);
-	expect_log(test, test->priv, "r1");
-}
-
-/* === Watchers === */
-
-struct test_watcher {
-	struct kobjtree_watcher watcher;
-	struct test_log *log;
-	int id;
-	void (*in_wake)(struct test_watcher *w);
-	void (*in_quiesce)(struct test_watcher *w);
-	void *arg;
-	struct completion entered;
-	struct completion leave;
-};
-
-static void test_wake(struct kobjtree_watcher *watcher)
-{
-	struct test_watcher *w = container_of(watcher, struct test_watcher,
-					      watcher);
-
-	might_sleep();
-	log_event(w->log, 'w', w->id);
-	if (w->in_wake)
-		w->in_wake(w);
-}
-
-static void test_quiesce(struct kobjtree_watcher *watcher)
-{
-	struct test_watcher *w = container_of(watcher, struct test_watcher,
-					      watcher);
-
-	might_sleep();
-	log_event(w->log, 'q', w->id);
-	if (w->in_quiesce)
-		w->in_quiesce(w);
-}
-
-static struct test_watcher *watcher_new(struct kunit *test, int id)
-{
-	struct test_watcher *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, w);
-	w->watcher.wake = test_wake;
-	w->watcher.quiesce = test_quiesce;
-	w->log = test->priv;
-	w->id = id;
-	init_completion(&w->entered);
-	init_completion(&w->leave);
-	return w;
-}
-
-static struct test_watcher *watch_new(struct kunit *test, struct gated *g,
-				      int id)
-{
-	struct test_watcher *w = watcher_new(test, id);
-
-	KUNIT_ASSERT_EQ(test, kobjtree_watch(&g->gate, &w->watcher), 0);
-	return w;
-}
-
-/* === Threads === */
-
-struct test_thread {
-	void (*fn)(struct test_thread *thread);
-	struct gated *g;
-	struct completion entered;
-	struct completion leave;
-	struct completion done;
-	wait_queue_head_t wait;
-	bool condition;
-	long ret;
-	struct task_struct *task;
-};
-
-static int test_thread_main(void *data)
-{
-	struct test_thread *thread = data;
-
-	thread->fn(thread);
-	complete(&thread->done);
-	while (!kthread_should_stop())
-		schedule_timeout_interruptible(1);
-	return 0;
-}
-
-static struct test_thread *thread_start(struct kunit *test, struct gated *g,
-					void (*fn)(struct test_thread *thread))
-{
-	struct test_thread *thread = kunit_kzalloc(test, sizeof(*thread),
-						   GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, thread);
-	thread->fn = fn;
-	thread->g = g;
-	init_completion(&thread->entered);
-	init_completion(&thread->leave);
-	init_completion(&thread->done);
-	init_waitqueue_head(&thread->wait);
-	thread->task = kthread_run(test_thread_main, thread, "gate_kunit");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(thread->task));
-	return thread;
-}
-
-static void thread_join(struct test_thread *thread)
-{
-	wait_for_completion(&thread->done);
-	kthread_stop(thread->task);
-}
-
-/* It has not ended, and does not for a while. */
-#define EXPECT_BLOCKED(test, thread) \
-	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&(thread)->done, \
-				msecs_to_jiffies(A_WHILE_MS)), 0)
-
-static void in_section(struct test_thread *thread)
-{
-	CLASS(kobjtree_section, section)(&thread->g->gate);
-
-	thread->ret = section ? 0 : -ENODEV;
-	complete(&thread->entered);
-	if (section)
-		wait_for_completion(&thread->leave);
-}
-
-static void in_unplug(struct test_thread *thread)
-{
-	kobjtree_unplug(&thread->g->gate);
-}
-
-static void in_drain(struct test_thread *thread)
-{
-	kobjtree_drain(&thread->g->gate);
-}
-
-static struct test_thread *section_start(struct kunit *test, struct gated *g)
-{
-	struct test_thread *thread = thread_start(test, g, in_section);
-
-	wait_for_completion(&thread->entered);
-	KUNIT_ASSERT_EQ(test, thread->ret, 0);
-	return thread;
-}
-
-static void section_end(struct test_thread *thread)
-{
-	complete(&thread->leave);
-	thread_join(thread);
-}
 
 /* === Entering === */
 
@@ -918,63 +682,6 @@ static void mark_wakes_every_poller(struct kunit *test)
 	gated_put(test, g);
 }
 
-/* === Enter against removal === */
-
-static void in_storm(struct test_thread *thread)
-{
-	struct gated *g = thread->g;
-
-	complete(&thread->entered);
-	while (!kobjtree_enter(&g->gate)) {
-		if (!READ_ONCE(g->hardware))
-			thread->ret++;
-		cpu_relax();
-		if (!READ_ONCE(g->hardware))
-			thread->ret++;
-		kobjtree_exit(&g->gate);
-		cond_resched();
-	}
-}
-
-static void hardware_goes(struct test_watcher *w)
-{
-	struct gated *g = w->arg;
-
-	WRITE_ONCE(g->hardware, false);
-}
-
-#define STORM_THREADS	4
-#define STORM_ROUNDS	20
-
-static void no_section_without_hardware(struct kunit *test)
-{
-	struct test_thread *threads[STORM_THREADS];
-	struct test_watcher *w;
-	struct gated *g;
-	int i, round;
-
-	for (round = 0; round < STORM_ROUNDS; round++) {
-		g = gated_new(test);
-		g->hardware = true;
-		w = watch_new(test, g, 1);
-		w->in_quiesce = hardware_goes;
-		w->arg = g;
-		KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
-		for (i = 0; i < STORM_THREADS; i++)
-			threads[i] = thread_start(test, g, in_storm);
-		for (i = 0; i < STORM_THREADS; i++)
-			wait_for_completion(&threads[i]->entered);
-		udelay(round * 7);
-		kobjtree_unplug(&g->gate);
-		for (i = 0; i < STORM_THREADS; i++) {
-			thread_join(threads[i]);
-			KUNIT_EXPECT_EQ(test, threads[i]->ret, 0);
-		}
-		expect_log(test, test->priv, "w1 q1");
-		gated_put(test, g);
-	}
-}
-
 /* === Misuse === */
 
 static void phase_out_of_order_warns(struct kunit *test)
@@ -993,24 +700,47 @@ static void phase_out_of_order_warns(struct kunit *test)
 	gated_put(test, g);
 }
 
+static void end_late(struct test_thread *thread)
+{
+	CLASS(kobjtree_section, section)(&thread->g->gate);
+
+	complete(&thread->entered);
+	wait_for_completion(&thread->leave);
+	msleep(A_WHILE_MS);
+	log_event(thread->g->log, 's', 2);
+}
+
+/* All but the caller's own sections are over when the hardware is stopped. */
+static void drain_in_own_section(struct kunit *test, struct gated *g)
+{
+	struct test_watcher *w = watch_new(test, g, 1);
+	struct test_thread *other;
+
+	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+	other = thread_start(test, g, end_late);
+	wait_for_completion(&other->entered);
+	w->in_wake = let_section_end;
+	w->arg = other;
+	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
+	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
+	kobjtree_unplug(&g->gate);
+	expect_log(test, test->priv, "w1 s2 q1");
+	KUNIT_EXPECT_EQ(test, g->gate.state, KOBJTREE_GATE_QUIET);
+	kobjtree_exit(&g->gate);
+	kobjtree_exit(&g->gate);
+	thread_join(other);
+	kobjtree_unplug(&g->gate);
+	gated_put(test, g);
+}
+
 /* Without lockdep nobody knows, and it would wait for itself. */
 static void drain_in_own_section_warns(struct kunit *test)
 {
-	struct gated *g;
-
 	if (!IS_ENABLED(CONFIG_LOCKDEP) || !debug_locks)
 		kunit_skip(test, "needs lockdep");
-	g = gated_new_live(test);
-	watch_new(test, g, 1);
-	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
 	EXPECT_WARN(test, "kobjtree: gated_type: drain in a section of the same gate");
-	kobjtree_unplug(&g->gate);
-	KUNIT_EXPECT_EQ(test, g->gate.state, KOBJTREE_GATE_MARKED);
-	expect_log(test, test->priv, "w1");
-	kobjtree_exit(&g->gate);
-	kobjtree_unplug(&g->gate);
-	expect_log(test, test->priv, "q1");
-	gated_put(test, g);
+	drain_in_own_section(test, gated_new(test));
+	drain_in_own_section(test, gated_new_percpu(test));
 }
 
 /* === Lockdep === */
@@ -1094,26 +824,69 @@ static void a_class_of_its_own_is_not_reported(struct kunit *test)
 	drain_in_a_section_of_another_gate(test, true);
 }
 
-/* A gate of the class was drained by a task with user memory. */
+/* Also of a gate that was never drained, nor any other of its class. */
 static void page_fault_in_a_section_is_reported(struct kunit *test)
 {
 	struct gated *g;
-	int i;
 
 	need_lockdep(test);
 	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
-	for (i = 0; i < 2; i++) {
-		g = gated_alloc(test);
+	g = gated_alloc(test);
+	if (is_percpu(test)) {
 		kobjtree_gate_init(&g->gate, &g->tree);
-		KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
-		if (i) {
-			KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
-			KUNIT_EXPECT_TRUE(test, LOCKDEP_REPORTS(test, might_fault()));
-			kobjtree_exit(&g->gate);
-		}
-		kobjtree_unplug(&g->gate);
-		gated_put(test, g);
+		KUNIT_ASSERT_EQ(test, kobjtree_gate_set_percpu(&g->gate), 0);
+	} else {
+		kobjtree_gate_init(&g->gate, &g->tree);
 	}
+	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+	KUNIT_EXPECT_FALSE(test, LOCKDEP_REPORTS(test, might_fault()));
+	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
+	KUNIT_EXPECT_TRUE(test, LOCKDEP_REPORTS(test, might_fault()));
+	kobjtree_exit(&g->gate);
+	KUNIT_EXPECT_FALSE(test, LOCKDEP_REPORTS(test, might_fault()));
+	gated_put(test, g);
+}
+
+/* Who waits for the lock waits for user space. */
+static void lock_over_a_page_fault_is_reported_in_a_section(struct kunit *test)
+{
+	static DEFINE_MUTEX(lock);
+	struct gated *g;
+
+	need_lockdep(test);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	g = gated_new_live(test);
+	mutex_lock(&lock);
+	might_fault();
+	mutex_unlock(&lock);
+	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
+	KUNIT_EXPECT_TRUE(test, LOCKDEP_REPORTS(test, {
+		mutex_lock(&lock);
+		mutex_unlock(&lock);
+	}));
+	kobjtree_exit(&g->gate);
+	gated_put(test, g);
+}
+
+/* As the fault handler of a mapping does. */
+static void section_in_a_page_fault_is_not_reported(struct kunit *test)
+{
+	static DEFINE_MUTEX(lock);
+	struct gated *g;
+
+	need_lockdep(test);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	g = gated_new_live(test);
+	KUNIT_EXPECT_FALSE(test, LOCKDEP_REPORTS(test, {
+		mmap_read_lock(current->mm);
+		KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
+		mutex_lock(&lock);
+		mutex_unlock(&lock);
+		kobjtree_exit(&g->gate);
+		mmap_read_unlock(current->mm);
+		kobjtree_unplug(&g->gate);
+	}));
+	gated_put(test, g);
 }
 
 #endif
@@ -1152,7 +925,6 @@ static struct kunit_case gate_cases[] = {
 	KUNIT_CASE_PARAM(time_out_ends_a_wait, mode_gen_params),
 	KUNIT_CASE_PARAM(late_sleeper_does_not_sleep, mode_gen_params),
 	KUNIT_CASE_PARAM(mark_wakes_every_poller, mode_gen_params),
-	KUNIT_CASE_PARAM(no_section_without_hardware, mode_gen_params),
 	KUNIT_CASE(phase_out_of_order_warns),
 	KUNIT_CASE(drain_in_own_section_warns),
 #ifdef CONFIG_PROVE_LOCKING
@@ -1160,7 +932,9 @@ static struct kunit_case gate_cases[] = {
 	KUNIT_CASE(enter_under_a_lock_is_not_reported),
 	KUNIT_CASE(drain_in_a_section_of_the_class_is_reported),
 	KUNIT_CASE(a_class_of_its_own_is_not_reported),
-	KUNIT_CASE(page_fault_in_a_section_is_reported),
+	KUNIT_CASE_PARAM(page_fault_in_a_section_is_reported, mode_gen_params),
+	KUNIT_CASE(lock_over_a_page_fault_is_reported_in_a_section),
+	KUNIT_CASE(section_in_a_page_fault_is_not_reported),
 #endif
 	{}
 };
