@@ -75,3 +75,38 @@ build_modules() {
 		make -s -C "$2" ARCH=um M="$out" -j"$(nproc)" >&2
 	fi || die "building ${1##*/} for ${2##*/} failed"
 }
+
+# module_root KDIR: what modprobe -d wants, the kernel's modules and ours
+module_root() {
+	local release order
+
+	release=$(cat "$1/include/config/kernel.release")
+	root=$out/root
+	order=$(sed 's/\.o$/.ko/' "$out/modules.order" | grep -v /seeded/) ||
+		die "no module was built"
+	if [ ! -d "$root/lib/modules/$release" ]; then
+		mkdir -p "$root/lib/modules"
+		cp -r "$1/root/lib/modules/$release" "$root/lib/modules/"
+		rm -f "$root/lib/modules/$release/build"
+	fi
+	rm -rf "$root/lib/modules/$release/updates"
+	mkdir "$root/lib/modules/$release/updates"
+	(cd "$out" && xargs -d '\n' cp -t "$root/lib/modules/$release/updates" <<<"$order")
+	depmod -b "$root" "$release"
+	# those of samples/ and selftests/ are for programs to load
+	names() { grep "^objtree/$1[^/]*$" <<<"$order" | sed 's,.*/,,; s/\.ko$//'; }
+	names kobjtree >"$root/modules"
+	names tests/ >"$root/tests"
+}
+
+# The scripts of selftests/ print TAP in the guest; they find there what its
+# Makefile built in $BIN, and for modprobe -d the modules in $MODULE_ROOT.
+programs() {
+	export BIN=$cache/selftests-$version
+	scripts=()
+	[ -f "$top/selftests/Makefile" ] || return 0
+	mkdir -p "$BIN"
+	make -s -C "$top/selftests" OUTPUT="$BIN" \
+		KSFT="$("$top/scripts/kernel" --kernel "$version" source)/tools/testing/selftests" >&2 || die "building selftests failed"
+	mapfile -t scripts < <(find "$top/selftests" -maxdepth 1 -name '*.sh' -executable | sort)
+}
