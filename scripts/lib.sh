@@ -76,6 +76,30 @@ build_modules() {
 	fi || die "building ${1##*/} for ${2##*/} failed"
 }
 
+# convert_drivers KDIR: the kernel's drivers that scripts/convert has a semantic
+# patch for, converted, as NAME_kobjtree.ko in $out/converted; after
+# build_modules
+convert_drivers() {
+	local dir=$out/converted patch file name objects=
+
+	mkdir -p "$dir"
+	for patch in "$top"/scripts/convert/*.cocci; do
+		file=$1/source/$(sed -n 's,^// Applies to: ,,p' "$patch")
+		name=$(basename "$file" .c | tr - _)_kobjtree
+		spatch --very-quiet --sp-file "$patch" -o "$dir/$name.new" "$file" >/dev/null ||
+			die "${patch##*/} does not apply to $file"
+		# make looks at the time
+		cmp -s "$dir/$name.new" "$dir/$name.c" || mv "$dir/$name.new" "$dir/$name.c"
+		objects+=" $name.o"
+	done
+	cat >"$dir/Kbuild" <<-EOF
+		ccflags-y := -Werror -I$top/include -include $top/objtree/compat.h
+		obj-m :=$objects
+	EOF
+	make -s -C "$1" ARCH=um M="$dir" W=1 KBUILD_EXTRA_SYMBOLS="$out/Module.symvers" \
+		-j"$(nproc)" >&2 || die "building the converted drivers for ${1##*/} failed"
+}
+
 # module_root KDIR: what modprobe -d wants, the kernel's modules and ours
 module_root() {
 	local release order
@@ -92,6 +116,8 @@ module_root() {
 	rm -rf "$root/lib/modules/$release/updates"
 	mkdir "$root/lib/modules/$release/updates"
 	(cd "$out" && xargs -d '\n' cp -t "$root/lib/modules/$release/updates" <<<"$order")
+	[ ! -d "$out/converted" ] ||
+		cp -t "$root/lib/modules/$release/updates" "$out"/converted/*.ko
 	depmod -b "$root" "$release"
 	# those of samples/ and selftests/ are for programs to load
 	names() { grep "^objtree/$1[^/]*$" <<<"$order" | sed 's,.*/,,; s/\.ko$//'; }

@@ -1,14 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# HID sensors: a driver of the kernel.
+# HID sensors: a driver of the kernel, and what scripts/convert makes of it.
 #
 # BIN: where uhid_sensor is. MODULE_ROOT: where modprobe finds the modules.
 
 failed=0
-modprobe -a -d "${MODULE_ROOT:-/}" uhid hid_sensor_hub hid_sensor_custom ||
+modprobe -a -d "${MODULE_ROOT:-/}" uhid hid_sensor_hub hid_sensor_custom_kobjtree ||
 	{ echo "1..0 # SKIP no HID sensors in this kernel"; exit 4; }
 
-# What it gets right is the measure.
+"${BIN:-.}/uhid_sensor" hid_sensor_custom_kobjtree 10 || failed=1
+rmmod hid_sensor_custom_kobjtree || failed=1
+
+# What the kernel's own driver gets right: the same, by the same tests.
+modprobe -d "${MODULE_ROOT:-/}" hid_sensor_custom || failed=1
 for TEST in attributes known calls samples hidraw; do
 	export TEST
 	"${BIN:-.}/uhid_sensor" hid_sensor_custom || failed=1

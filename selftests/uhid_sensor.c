@@ -17,6 +17,7 @@
 #include <linux/hidraw.h>
 #include <linux/uhid.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -569,6 +570,30 @@ static bool test_epoll(void)
 	return pull_out_under(epoll_in);
 }
 
+static bool test_fasync(void)
+{
+	const struct timespec soon = { SOON_MS / 1000 }, now = { 0 };
+	struct f_owner_ex self = { F_OWNER_TID, gettid() };
+	siginfo_t info = { 0 };
+	int fd = start(0);
+	sigset_t set;
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	ok = CHECK(!fcntl(fd, F_SETOWN_EX, &self)) &&
+	     CHECK(!fcntl(fd, F_SETSIG, SIGRTMIN)) &&
+	     CHECK(!fcntl(fd, F_SETFL, O_ASYNC));
+	ok &= pull_out();
+	ok &= CHECK(sigtimedwait(&set, &info, &soon) == SIGRTMIN);
+	ok &= CHECK(info.si_code == POLL_HUP) && CHECK(info.si_fd == fd);
+	close(fd);
+	return CHECK(sigtimedwait(&set, &info, &now) == -1) && ok;
+}
+
 /* The last close is another process's, and comes after the sensor's end. */
 static bool test_passed_on(void)
 {
@@ -789,6 +814,7 @@ static const struct test tests[] = {
 	{ "blocked_read", test_blocked_read },
 	{ "poll", test_poll },
 	{ "epoll", test_epoll },
+	{ "fasync", test_fasync },
 	{ "passed_on", test_passed_on },
 	{ "module_in_use", test_module_in_use },
 	{ "fail_nth", test_fail_nth },
