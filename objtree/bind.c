@@ -112,6 +112,33 @@ int kobjtree_publish(struct kobjtree_bound *bound)
 EXPORT_SYMBOL_GPL(kobjtree_publish);
 
 /**
+ * kobjtree_weak_enter() - begin a section of what a weak reference names
+ * @weak: the weak reference, to the ->tree of a &struct kobjtree_bound
+ *
+ * For lookups: kobjtree_weak_get() finds an object until its last reference
+ * goes, this one until its gate is marked.
+ *
+ * Context: any but NMI.
+ * Return: the object with a reference for the caller, in a section of its gate,
+ * which kobjtree_exit() and kobjtree_put() end in this order; NULL if it is
+ * dead, its gate is not live, or there is none.
+ */
+struct kobjtree_bound *kobjtree_weak_enter(struct kobjtree_weak *weak)
+{
+	struct kobjtree *obj = kobjtree_weak_get(weak);
+	struct kobjtree_bound *bound;
+
+	if (!obj)
+		return NULL;
+	bound = container_of(obj, struct kobjtree_bound, tree);
+	if (!kobjtree_enter(&bound->gate))
+		return bound;
+	kobjtree_put_async(obj);
+	return NULL;
+}
+EXPORT_SYMBOL_GPL(kobjtree_weak_enter);
+
+/**
  * kobjtree_bound_watch() - take part in the removal of a bound object
  * @bound: the object
  * @watcher: the callbacks, in memory that lives as long as @bound

@@ -82,5 +82,6 @@ int __must_check kobjtree_bind(struct kobjtree_bound *bound,
 int __must_check kobjtree_publish(struct kobjtree_bound *bound);
 int __must_check kobjtree_bound_watch(struct kobjtree_bound *bound,
 				      struct kobjtree_watcher *watcher);
+struct kobjtree_bound *kobjtree_weak_enter(struct kobjtree_weak *weak) __must_check;
 
 #endif /* _LINUX_KOBJTREE_BIND_H */

@@ -299,6 +299,40 @@ static void a_binding_follows_another(struct kunit *test)
 	expect_log(test, test->priv, "q0 a1 r0");
 }
 
+/* === Lookups === */
+
+static void weak_lookup_fails_from_mark_on(struct kunit *test)
+{
+	struct platform_device *pdev = device_add_probed(test, probe_alloc);
+	struct kobjtree_bound *bound = &now.thing->bound;
+	struct kobjtree_weak weak = { };
+
+	KUNIT_EXPECT_NULL(test, kobjtree_weak_enter(&weak));
+	KUNIT_ASSERT_EQ(test, now.probed, 0);
+	kobjtree_get(&bound->tree);
+	kobjtree_weak_set(&weak, &bound->tree);
+	KUNIT_EXPECT_NULL(test, kobjtree_weak_enter(&weak));
+	KUNIT_EXPECT_EQ(test, kobjtree_gate_live(&bound->gate), 0);
+	KUNIT_ASSERT_PTR_EQ(test, kobjtree_weak_enter(&weak), bound);
+	KUNIT_EXPECT_EQ(test, kref_read(&bound->tree.ref), 3);
+	kobjtree_exit(&bound->gate);
+	kobjtree_put(&bound->tree);
+
+	kobjtree_mark(&bound->gate);
+	KUNIT_EXPECT_NULL(test, kobjtree_weak_enter(&weak));
+	KUNIT_EXPECT_EQ(test, kref_read(&bound->tree.ref), 2);
+	unbind(pdev);
+	expect_log(test, test->priv, "a1");
+	KUNIT_EXPECT_NULL(test, kobjtree_weak_enter(&weak));
+	/* The object itself is still found. */
+	KUNIT_EXPECT_PTR_EQ(test, kobjtree_weak_get(&weak), &bound->tree);
+	kobjtree_put(&bound->tree);
+	kobjtree_put(&bound->tree);
+	expect_log(test, test->priv, "r0");
+	KUNIT_EXPECT_NULL(test, kobjtree_weak_enter(&weak));
+	platform_device_unregister(pdev);
+}
+
 /* === Probes that fail === */
 
 static void failed_probe_unplugs_first(struct kunit *test)
@@ -512,6 +546,7 @@ static struct kunit_case bind_cases[] = {
 	KUNIT_CASE(remove_may_unplug),
 	KUNIT_CASE(publish_fails_after_unplug),
 	KUNIT_CASE(a_binding_follows_another),
+	KUNIT_CASE(weak_lookup_fails_from_mark_on),
 	KUNIT_CASE(failed_probe_unplugs_first),
 	KUNIT_CASE(unpublished_probe_quiesces),
 	KUNIT_CASE(failed_allocation_leaves_nothing),
