@@ -652,6 +652,28 @@ static void misuse_object_in_devres_memory_is_told(struct kunit *test)
 	atomic_long_dec(&__kobjtree_owner.count);
 }
 
+MISUSE_TYPE(devres_member_type);
+
+/* So is a part of an object, as a device node, that is not in its memory. */
+static void misuse_member_in_devres_memory_is_told(struct kunit *test)
+{
+	struct device *dev = root_device_register("kobjtree-misuse");
+	struct test_node *container = node_new(test, 1);
+	struct test_node *member;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(dev));
+	member = devm_kzalloc(dev, sizeof(*member), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, member);
+	kobjtree_init_member(&member->tree, &devres_member_type,
+			     &container->tree);
+	EXPECT_WARN(test, "ODEBUG: free active");
+	root_device_unregister(dev);
+	node_put(container);
+	expect_held_stays(test, container);
+	expect_log(test, test->priv, "r1 f1");
+	atomic_long_dec(&__kobjtree_owner.count);
+}
+
 #endif /* CONFIG_DEBUG_OBJECTS_FREE */
 #endif /* CONFIG_DEBUG_OBJECTS */
 
@@ -683,6 +705,7 @@ static struct kunit_case misuse_cases[] = {
 	KUNIT_CASE(misuse_free_of_a_linked_edge_is_told),
 	KUNIT_CASE(misuse_free_of_a_live_member_is_told),
 	KUNIT_CASE(misuse_object_in_devres_memory_is_told),
+	KUNIT_CASE(misuse_member_in_devres_memory_is_told),
 #endif
 #endif
 	{}
