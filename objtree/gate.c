@@ -27,7 +27,6 @@
 #include <linux/sched/mm.h>
 
 #include <kunit/static_stub.h>
-#include <kunit/visibility.h>
 
 #include "internal.h"
 
@@ -46,7 +45,7 @@ void kobjtree_point(const char *where, struct kobjtree_gate *gate)
 {
 	KUNIT_STATIC_STUB_REDIRECT(kobjtree_point, where, gate);
 }
-EXPORT_SYMBOL_IF_KUNIT(kobjtree_point);
+EXPORT_SYMBOL_GPL(kobjtree_point);
 #endif
 
 #ifdef CONFIG_LOCKDEP

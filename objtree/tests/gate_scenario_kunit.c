@@ -705,5 +705,4 @@ static struct kunit_suite scenario_suite = {
 kunit_test_suite(scenario_suite);
 
 MODULE_DESCRIPTION("KUnit tests of kobjtree: the gate, step by step");
-MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
 MODULE_LICENSE("GPL");
