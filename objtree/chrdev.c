@@ -12,15 +12,53 @@
  */
 #include <linux/idr.h>
 #include <linux/init.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
 #include <linux/slab.h>
 
 #include "chrdev.h"
+
+#define KOBJTREE_CHRDEV_MAGIC	0x6b6f626a	/* "kobj" */
 
 static dev_t kobjtree_chrdev_devt;
 static DEFINE_IDA(kobjtree_chrdev_minors);
 
 static struct class *kobjtree_chrdev_class;
+
+/* === One mapping for all files of a device, whatever inodes it has === */
+
+static int kobjtree_chrdev_init_fs_context(struct fs_context *fc)
+{
+	return init_pseudo(fc, KOBJTREE_CHRDEV_MAGIC) ? 0 : -ENOMEM;
+}
+
+/* Without an owner: its mount does not pin this module. */
+static struct file_system_type kobjtree_chrdev_fs = {
+	.name = "kobjtree",
+	.init_fs_context = kobjtree_chrdev_init_fs_context,
+	.kill_sb = kill_anon_super,
+};
+
+static struct vfsmount *kobjtree_chrdev_mnt;
+
+static void kobjtree_chrdev_put_inode(void *data)
+{
+	iput(data);
+}
+
+/* It goes with the last reference to the driver's object. */
+static int kobjtree_chrdev_get_inode(struct kobjtree_chrdev *chr)
+{
+	struct inode *inode = alloc_anon_inode(kobjtree_chrdev_mnt->mnt_sb);
+
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+	chr->inode = inode;
+	return kobjtree_add_action_or_reset(&chr->bound->tree,
+					    kobjtree_chrdev_put_inode, inode);
+}
 
 /* === Open files === */
 
@@ -42,8 +80,11 @@ static void kobjtree_chrdev_detach(struct file *file)
 }
 
 static int kobjtree_chrdev_open_gated(struct kobjtree_chrdev *chr,
-				      struct file *file)
+				      struct inode *inode, struct file *file)
 {
+	if (!chr->ops->llseek)
+		stream_open(inode, file);
+
 	CLASS(kobjtree_section, section)(&chr->bound->gate);
 
 	if (!section)
@@ -55,14 +96,18 @@ static int kobjtree_chrdev_open_gated(struct kobjtree_chrdev *chr,
 static int kobjtree_chrdev_open(struct inode *inode, struct file *file)
 {
 	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
-	int ret;
+	const struct file_operations *raw = chr->ops->raw;
+	int ret = 0;
 
 	kobjtree_get(&chr->bound->tree);
 	/* The driver's, from here on. */
 	file->private_data = NULL;
-	if (!chr->ops->llseek)
-		stream_open(inode, file);
-	ret = kobjtree_chrdev_open_gated(chr, file);
+	if (chr->inode)
+		file->f_mapping = chr->inode->i_mapping;
+	if (!raw)
+		ret = kobjtree_chrdev_open_gated(chr, inode, file);
+	else if (raw->open)
+		ret = raw->open(inode, file);
 	if (ret)
 		kobjtree_chrdev_detach(file);
 	return ret;
@@ -83,6 +128,8 @@ static int kobjtree_chrdev_release(struct inode *inode, struct file *file)
 {
 	const struct kobjtree_chrdev_ops *ops = kobjtree_chrdev_of(file)->ops;
 
+	if (ops->raw && ops->raw->release)
+		ops->raw->release(inode, file);
 	if (ops->stop)
 		kobjtree_chrdev_stop(file);
 	if (ops->release)
@@ -109,12 +156,14 @@ static int kobjtree_chrdev_prepare(struct kobjtree_chrdev *chr,
 	chr->fops.owner = owner;
 	chr->fops.open = kobjtree_chrdev_open;
 	chr->fops.release = kobjtree_chrdev_release;
-	return 0;
+	return ops->fault || ops->raw ? kobjtree_chrdev_get_inode(chr) : 0;
 }
 
 /* No section runs any more, and none will. */
 static void kobjtree_chrdev_quiesce(struct kobjtree_chrdev *chr)
 {
+	if (chr->inode)
+		unmap_mapping_range(chr->inode->i_mapping, 0, 0, 1);
 	kobjtree_chrdev_kill_fasync(chr, POLL_HUP);
 }
 
@@ -284,17 +333,26 @@ static int __init kobjtree_chrdev_module_init(void)
 {
 	int ret;
 
+	kobjtree_chrdev_mnt = kern_mount(&kobjtree_chrdev_fs);
+	if (IS_ERR(kobjtree_chrdev_mnt))
+		return PTR_ERR(kobjtree_chrdev_mnt);
 	ret = alloc_chrdev_region(&kobjtree_chrdev_devt, 0, MINORMASK + 1,
 				  "kobjtree");
 	if (ret)
-		return ret;
+		goto err_unmount;
 	/* Not a static one: it may be used until after the module is gone. */
 	kobjtree_chrdev_class = class_create("kobjtree");
 	if (IS_ERR(kobjtree_chrdev_class)) {
-		unregister_chrdev_region(kobjtree_chrdev_devt, MINORMASK + 1);
-		return PTR_ERR(kobjtree_chrdev_class);
+		ret = PTR_ERR(kobjtree_chrdev_class);
+		goto err_unregister_region;
 	}
 	return 0;
+
+err_unregister_region:
+	unregister_chrdev_region(kobjtree_chrdev_devt, MINORMASK + 1);
+err_unmount:
+	kern_unmount(kobjtree_chrdev_mnt);
+	return ret;
 }
 module_init(kobjtree_chrdev_module_init);
 
@@ -303,6 +361,7 @@ static void __exit kobjtree_chrdev_module_exit(void)
 	kobjtree_owner_barrier();
 	class_destroy(kobjtree_chrdev_class);
 	unregister_chrdev_region(kobjtree_chrdev_devt, MINORMASK + 1);
+	kern_unmount(kobjtree_chrdev_mnt);
 }
 module_exit(kobjtree_chrdev_module_exit);
 

@@ -8,6 +8,7 @@
  * the mark on, each operation is -ENODEV, poll an error, and nothing is copied.
  */
 #include <linux/compat.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
@@ -24,7 +25,6 @@ struct kobjtree_chrdev_buf {
 	u8 stack[KOBJTREE_CHRDEV_STACK] __aligned(sizeof(u64));
 };
 
-/* The least that a call needs to be worth its copy. */
 static int kobjtree_chrdev_buf_get(struct kobjtree_chrdev_buf *buf,
 				   struct kobjtree_chrdev *chr, size_t size)
 {
@@ -235,6 +235,77 @@ static int kobjtree_chrdev_fasync(int fd, struct file *file, int on)
 	return section ? fasync_helper(fd, file, 1, &chr->fasync) : -ENODEV;
 }
 
+/* === Mappings === */
+
+/*
+ * A page is mapped in here, in the section: what is mapped after the drain would
+ * not be unmapped by the removal.
+ */
+static vm_fault_t kobjtree_chrdev_fault_page(struct vm_fault *vmf)
+{
+	struct page *page = vmf->page;
+	vm_fault_t ret;
+
+	if (!page)
+		return VM_FAULT_SIGBUS;
+	vmf->page = NULL;
+	ret = vmf_insert_page(vmf->vma, vmf->address, page);
+	put_page(page);
+	return ret;
+}
+
+static vm_fault_t kobjtree_chrdev_fault(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
+	vm_fault_t ret;
+
+	CLASS(kobjtree_section, section)(&chr->bound->gate);
+
+	if (!section)
+		return VM_FAULT_SIGBUS;
+	ret = chr->ops->fault(file, vmf);
+	return ret ?: kobjtree_chrdev_fault_page(vmf);
+}
+
+static const struct vm_operations_struct kobjtree_chrdev_vm_ops = {
+	.fault = kobjtree_chrdev_fault,
+};
+
+static int kobjtree_chrdev_mmap_gated(struct file *file,
+				      struct vm_area_struct *vma)
+{
+	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
+
+	CLASS(kobjtree_section, section)(&chr->bound->gate);
+
+	if (!section)
+		return -ENODEV;
+	return chr->ops->mmap ? chr->ops->mmap(file, vma) : 0;
+}
+
+static int kobjtree_chrdev_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	int ret;
+
+	vma->vm_ops = &kobjtree_chrdev_vm_ops;
+	ret = kobjtree_chrdev_mmap_gated(file, vma);
+	if (ret)
+		return ret;
+	if (WARN_ONCE(vma->vm_ops != &kobjtree_chrdev_vm_ops,
+		      "kobjtree: %ps: vm_ops of the driver's own; see Documentation/core-api/kobjtree.rst\n",
+		      vma->vm_ops))
+		return -EINVAL;
+	/* There is no page to copy. */
+	if (vma->vm_flags & VM_PFNMAP && is_cow_mapping(vma->vm_flags))
+		return -EINVAL;
+	/* What was looked at does not grow. */
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+	if (!(vma->vm_flags & VM_PFNMAP))
+		vm_flags_set(vma, VM_MIXEDMAP);
+	return 0;
+}
+
 static const struct file_operations kobjtree_chrdev_fops = {
 	.llseek = kobjtree_chrdev_llseek,
 	.read_iter = kobjtree_chrdev_read,
@@ -243,11 +314,16 @@ static const struct file_operations kobjtree_chrdev_fops = {
 	.unlocked_ioctl = kobjtree_chrdev_ioctl,
 	.compat_ioctl = kobjtree_chrdev_compat_ioctl,
 	.fasync = kobjtree_chrdev_fasync,
+	.mmap = kobjtree_chrdev_mmap,
 };
 
 /* The VFS looks at which there are. */
 void kobjtree_chrdev_set_fops(struct kobjtree_chrdev *chr)
 {
+	if (chr->ops->raw) {
+		chr->fops = *chr->ops->raw;
+		return;
+	}
 	chr->fops = kobjtree_chrdev_fops;
 	if (!chr->ops->llseek)
 		chr->fops.llseek = NULL;
@@ -255,4 +331,6 @@ void kobjtree_chrdev_set_fops(struct kobjtree_chrdev *chr)
 		chr->fops.read_iter = NULL;
 	if (!chr->ops->write)
 		chr->fops.write_iter = NULL;
+	if (!chr->ops->fault)
+		chr->fops.mmap = NULL;
 }

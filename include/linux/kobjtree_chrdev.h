@@ -19,11 +19,13 @@
 #include <linux/kobjtree_bind.h>
 #include <linux/kobjtree_device.h>
 #include <linux/miscdevice.h>
+#include <linux/mm_types.h>
 #include <linux/poll.h>
 #include <linux/signal.h>
 #include <linux/types.h>
 
 struct iov_iter;
+struct vm_fault;
 
 /**
  * struct kobjtree_chrdev_ioctl - a command of a character device
@@ -54,12 +56,18 @@ struct kobjtree_chrdev_ioctl {
  * @ioctls: the commands
  * @compat_ioctls: those that 32-bit programs see in another layout, looked up
  *	before @ioctls
+ * @mmap: look at the area that is to be mapped, and set its flags. It maps
+ *	nothing: the removal would not find it.
+ * @fault: map a page: set &vm_fault.page with a reference and return 0, or
+ *	vmf_insert_pfn(). Without it, the device cannot be mapped.
  * @stop: the hardware's half of close: undo what the file does to the hardware
  * @release: the memory's half of close. The hardware may be gone.
+ * @raw: the file operations of a driver that has sections of its own, in place
+ *	of all of the above. Its open and release are called, too.
  *
- * All but @release run in a section: the hardware is there until they return,
- * and they are not called once it is gone, @stop neither. To sleep, they use
- * kobjtree_wait_event(). They do not touch user memory. Each may be NULL.
+ * All but @release and @raw run in a section: the hardware is there until they
+ * return, and they are not called once it is gone, @stop neither. To sleep, they
+ * use kobjtree_wait_event(). They do not touch user memory. Each may be NULL.
  */
 struct kobjtree_chrdev_ops {
 	int (*open)(struct file *file);
@@ -69,8 +77,11 @@ struct kobjtree_chrdev_ops {
 	__poll_t (*poll)(struct file *file, struct poll_table_struct *wait);
 	const struct kobjtree_chrdev_ioctl *ioctls;
 	const struct kobjtree_chrdev_ioctl *compat_ioctls;
+	int (*mmap)(struct file *file, struct vm_area_struct *vma);
+	vm_fault_t (*fault)(struct file *file, struct vm_fault *vmf);
 	void (*stop)(struct file *file);
 	void (*release)(struct file *file);
+	const struct file_operations *raw;
 };
 
 /**
@@ -82,6 +93,7 @@ struct kobjtree_chrdev_ops {
  * @fops: the file operations of this device: they lead from a file to it
  * @bound: the driver's object
  * @ops: its operations
+ * @inode: whose mapping all files have, NULL if the device cannot be mapped
  * @fasync: the files that want a signal
  * @watcher: takes the device node away
  *
@@ -98,6 +110,7 @@ struct kobjtree_chrdev {
 	struct file_operations fops;
 	struct kobjtree_bound *bound;
 	const struct kobjtree_chrdev_ops *ops;
+	struct inode *inode;
 	struct fasync_struct *fasync;
 	struct kobjtree_watcher watcher;
 };
