@@ -12,6 +12,9 @@ modules clean:
 test:
 	@scripts/test --kernel $(KERNEL) $(if $(T),'$(T)')
 
+storm:
+	@STORM=60 scripts/test --kernel $(KERNEL) chrdev_storm.sh
+
 check:
 	@scripts/check
 
@@ -21,6 +24,7 @@ demo:
 help:
 	@echo 'make               the modules, for the running kernel or KDIR='
 	@echo 'make test          every test, in User-Mode Linux; T=SUITE[.TEST] for some, KERNEL=6.12|6.1'
+	@echo 'make storm         a minute of all operations against bind and unbind'
 	@echo 'make check         style, documentation and static checks'
 	@echo 'make demo          unplug a device in use, with and without kobjtree'
 	@echo 'make clean         remove what make built here'
@@ -28,4 +32,4 @@ help:
 	@echo 'Kernels and test builds are kept in $${KOBJTREE_CACHE:-~/.cache/kobjtree}.'
 
 .DEFAULT_GOAL := modules
-.PHONY: modules clean test check demo help
+.PHONY: modules clean test storm check demo help

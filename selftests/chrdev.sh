@@ -7,11 +7,14 @@
 
 failed=0
 modprobe -a -d "${MODULE_ROOT:-/}" \
-	sensor_kobjtree pair_kobjtree session_kobjtree || exit 1
+	sensor_kobjtree pair_kobjtree session_kobjtree kobjtree_test_chrdev ||
+	exit 1
 
-"${BIN:-.}/chrdev_unbind" sensor_kobjtree 10 || failed=1
+"${BIN:-.}/chrdev_unbind" sensor_kobjtree || failed=1
+"${BIN:-.}/chrdev_ops" kobjtree_test_chrdev || failed=1
+"${BIN:-.}/chrdev_ops" kobjtree_test_chrdev .misc || failed=1
 "${BIN:-.}/pair_unbind" pair_kobjtree || failed=1
 "${BIN:-.}/session_end" session_kobjtree || failed=1
 
-rmmod sensor_kobjtree pair_kobjtree sensor_sim || failed=1
+rmmod sensor_kobjtree pair_kobjtree kobjtree_test_chrdev sensor_sim || failed=1
 exit $failed

@@ -74,12 +74,12 @@ ORDER(lru)
 ORDER(rlu)
 
 static const struct test tests[] = {
-	{ "unbind_left_right", test_ulr },
-	{ "unbind_right_left", test_url },
-	{ "left_unbind_right", test_lur },
-	{ "right_unbind_left", test_rul },
-	{ "left_right_unbind", test_lru },
-	{ "right_left_unbind", test_rlu },
+	{ "s6_unbind_left_right", test_ulr },
+	{ "s6_unbind_right_left", test_url },
+	{ "s6_left_unbind_right", test_lur },
+	{ "s6_right_unbind_left", test_rul },
+	{ "s6_left_right_unbind", test_lru },
+	{ "s6_right_left_unbind", test_rlu },
 };
 
 int main(int argc, char **argv)
