@@ -32,6 +32,7 @@ enum sensor_sim_reg {
 
 struct sensor_sim *devm_sensor_sim(struct device *dev, void (*irq)(void *data),
 				   void *data);
+unsigned long sensor_sim_pfn(struct sensor_sim *sim);
 u32 sensor_sim_read(struct sensor_sim *sim, enum sensor_sim_reg reg);
 void sensor_sim_write(struct sensor_sim *sim, enum sensor_sim_reg reg, u32 val);
 

@@ -12,6 +12,7 @@
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/poll.h>
@@ -98,6 +99,17 @@ static long sensor_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	}
 }
 
+/* The registers. */
+static int sensor_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct sensor *s = file->private_data;
+
+	if (vma->vm_pgoff || vma_pages(vma) != 1)
+		return -EINVAL;
+	return remap_pfn_range(vma, vma->vm_start, sensor_sim_pfn(s->hw),
+			       PAGE_SIZE, vma->vm_page_prot);
+}
+
 static int sensor_release(struct inode *inode, struct file *file)
 {
 	struct sensor *s = file->private_data;
@@ -113,6 +125,7 @@ static const struct file_operations sensor_fops = {
 	.poll = sensor_poll,
 	.fasync = sensor_fasync,
 	.unlocked_ioctl = sensor_ioctl,
+	.mmap = sensor_mmap,
 	.release = sensor_release,
 };
 

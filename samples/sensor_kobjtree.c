@@ -9,6 +9,7 @@
  * sensor_devm.c.
  */
 #include <linux/kobjtree_chrdev.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/uio.h>
@@ -87,6 +88,22 @@ static const struct kobjtree_chrdev_ioctl sensor_ioctls[] = {
 	{}
 };
 
+static int sensor_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (vma->vm_pgoff || vma_pages(vma) != 1)
+		return -EINVAL;
+	vm_flags_set(vma, VM_PFNMAP | VM_IO);
+	return 0;
+}
+
+/* The registers. */
+static vm_fault_t sensor_fault(struct file *file, struct vm_fault *vmf)
+{
+	struct sensor *s = kobjtree_chrdev_data(file, struct sensor, chr);
+
+	return vmf_insert_pfn(vmf->vma, vmf->address, sensor_sim_pfn(s->hw));
+}
+
 static void sensor_stop(struct file *file)
 {
 	struct sensor *s = kobjtree_chrdev_data(file, struct sensor, chr);
@@ -99,6 +116,8 @@ static const struct kobjtree_chrdev_ops sensor_ops = {
 	.read = sensor_read,
 	.poll = sensor_poll,
 	.ioctls = sensor_ioctls,
+	.mmap = sensor_mmap,
+	.fault = sensor_fault,
 	.stop = sensor_stop,
 };
 

@@ -8,6 +8,7 @@
  * is a use after free here, and a bus error or worse elsewhere.
  */
 #include <linux/device.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
@@ -17,14 +18,14 @@
 
 /* One for each driver. */
 static const char * const sensor_sim_names[] = {
-	"sensor_devm", "sensor_kobjtree",
+	"sensor_devm", "sensor_rwsem", "sensor_kobjtree",
 	"pair_devm", "pair_kobjtree",
 };
 
 static struct platform_device *sensor_sim_devs[ARRAY_SIZE(sensor_sim_names)];
 
 struct sensor_sim {
-	u32 regs[SENSOR_REGS];
+	u32 *regs;	/* a page, to be mapped */
 	struct timer_list timer;
 	void (*irq)(void *data);
 	void *data;
@@ -62,6 +63,9 @@ struct sensor_sim *devm_sensor_sim(struct device *dev, void (*irq)(void *data),
 
 	if (!sim)
 		return ERR_PTR(-ENOMEM);
+	sim->regs = (void *)devm_get_free_pages(dev, GFP_KERNEL | __GFP_ZERO, 0);
+	if (!sim->regs)
+		return ERR_PTR(-ENOMEM);
 	sim->regs[SENSOR_PERIOD] = 20;
 	sim->irq = irq;
 	sim->data = data;
@@ -84,6 +88,12 @@ void sensor_sim_write(struct sensor_sim *sim, enum sensor_sim_reg reg, u32 val)
 		sensor_sim_start(sim);
 }
 EXPORT_SYMBOL_GPL(sensor_sim_write);
+
+unsigned long sensor_sim_pfn(struct sensor_sim *sim)
+{
+	return page_to_pfn(virt_to_page(sim->regs));
+}
+EXPORT_SYMBOL_GPL(sensor_sim_pfn);
 
 static void sensor_sim_unregister(int n)
 {

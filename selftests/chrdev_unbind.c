@@ -11,8 +11,8 @@
  * to say about it is for its log.
  */
 #define _GNU_SOURCE
-#include <linux/userfaultfd.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 
 #include "../samples/sensor.h"
+#include "fault.h"
 #include "unbind.h"
 
 static int seconds = 5;
@@ -135,7 +136,7 @@ static bool test_late_calls(void)
 	ok &= enodev(ioctl(pfd.fd, SENSOR_GET_PERIOD, &period), "GET_PERIOD");
 	ok &= enodev(ioctl(pfd.fd, _IO('s', 0x7f), 0), "unknown ioctl");
 	ok &= enodev(ioctl(pfd.fd, _IOR('s', 0x40, __u64), NULL), "large ioctl");
-	ok &= enodev(read(pfd.fd, NULL, 4), "read to nowhere");
+	ok &= enodev(syscall(SYS_read, pfd.fd, NULL, 4), "read to nowhere");
 	ok &= CHECK(poll(&pfd, 1, 0) == 1 && pfd.revents == (POLLERR | POLLHUP));
 	ok &= CHECK(open_node("", 0) == -1 && errno == ENOENT);
 	close(pfd.fd);
@@ -309,37 +310,6 @@ static bool test_module_in_use(void)
 
 /* === A page fault that nobody serves must not hold up the unbind === */
 
-static struct {
-	int fd;
-	char *page;
-} fault;
-
-static bool fault_setup(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	size_t size = sysconf(_SC_PAGESIZE);
-
-	fault.fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (!CHECK(fault.fd >= 0) || !CHECK(!ioctl(fault.fd, UFFDIO_API, &api)))
-		return false;
-	fault.page = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	reg.range.start = (unsigned long)fault.page;
-	reg.range.len = size;
-	return CHECK(!ioctl(fault.fd, UFFDIO_REGISTER, &reg));
-}
-
-static bool fault_resolve(void)
-{
-	struct uffdio_zeropage zero = {
-		.range.start = (unsigned long)fault.page,
-		.range.len = sysconf(_SC_PAGESIZE),
-	};
-
-	return CHECK(!ioctl(fault.fd, UFFDIO_ZEROPAGE, &zero));
-}
-
 static int read_into_fault(int fd)
 {
 	return read(fd, fault.page, 4) < 0 ? -1 : 0;
@@ -350,35 +320,115 @@ static int ioctl_out_of_fault(int fd)
 	return ioctl(fd, SENSOR_SET_PERIOD, fault.page);
 }
 
-static bool page_fault_in(int (*fn)(int fd))
+static int unbind_fn(int fd)
 {
-	struct sleeper s = { .fn = fn };
-	struct pollfd pfd = { .events = POLLIN };
+	return do_unbind() ? 0 : -1;
+}
+
+/* The unbind is over in @fn, which returns @ret when the fault is served. */
+static bool page_fault_in(int (*fn)(int fd), int ret)
+{
+	struct sleeper s = { .fn = fn }, unbind = { .fn = unbind_fn };
 	long start;
 	bool ok;
 
 	s.fd = bind_and_open(0);
 	if (!CHECK(s.fd >= 0) || !fault_setup() || !sleeper_start(&s))
 		return false;
-	pfd.fd = fault.fd;
-	ok = CHECK(poll(&pfd, 1, SOON_MS) == 1);	/* it is in the fault */
+	ok = fault_pending() && CHECK(!pthread_create(&unbind.thread, NULL,
+						      sleeper_main, &unbind));
 	start = now_ms();
-	ok &= CHECK(do_unbind());
-	ok &= CHECK(now_ms() - start < SOON_MS);
+	while (!sleeper_ended(&unbind) && now_ms() - start < SOON_MS)
+		sleep_ms(10);
+	if (!sleeper_ended(&unbind))
+		ok = tell("unbind blocked for %d s, until the fault is served",
+			  SOON_MS / 1000);
 	ok &= CHECK(!sleeper_ended(&s));
 	ok &= fault_resolve();
-	ok &= sleeper_join(&s);
-	/* What was read before the removal may be had. */
-	ok &= CHECK(s.ret == 0 || s.err == ENODEV);
+	ok &= sleeper_join(&s) & sleeper_join(&unbind);
+	ok &= CHECK(s.ret == ret) && CHECK(!ret || s.err == ENODEV);
 	close(s.fd);
-	close(fault.fd);
-	munmap(fault.page, sysconf(_SC_PAGESIZE));
+	fault_end();
 	return ok;
 }
 
+/* What was read before the removal may be had. */
 static bool test_page_fault(void)
 {
-	return page_fault_in(read_into_fault) & page_fault_in(ioctl_out_of_fault);
+	return page_fault_in(ioctl_out_of_fault, -1) &&
+	       page_fault_in(read_into_fault, 0);
+}
+
+/* === A mapping ends with the hardware === */
+
+static sigjmp_buf on_sigbus;
+
+static void sigbus(int sig)
+{
+	siglongjmp(on_sigbus, 1);
+}
+
+static bool readable(volatile __u32 *p)
+{
+	if (sigsetjmp(on_sigbus, 1))
+		return false;
+	(void)*p;
+	return true;
+}
+
+static bool test_mmap(void)
+{
+	int fd = bind_and_open(0);
+	__u32 *regs;
+	bool ok;
+
+	signal(SIGBUS, sigbus);
+	regs = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+		    MAP_SHARED, fd, 0);
+	close(fd);
+	ok = CHECK(regs != MAP_FAILED) && CHECK(readable(regs)) &&
+	     CHECK(do_unbind());
+	if (ok && readable(regs))
+		ok = tell("a page that is free is still mapped by user space");
+	munmap(regs, sysconf(_SC_PAGESIZE));
+	return ok;
+}
+
+/* === ioctls without an end, on one file === */
+
+static int ioctl_loop(int fd)
+{
+	long start = now_ms();
+	__u32 period;
+	int ret;
+
+	do
+		ret = ioctl(fd, SENSOR_GET_PERIOD, &period);
+	while (!ret && now_ms() - start < SOON_MS);
+	return ret;
+}
+
+static bool test_ioctl_storm(void)
+{
+	struct sleeper s[4] = {};
+	int fd = bind_and_open(0);
+	bool ok = CHECK(fd >= 0);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(s); i++) {
+		s[i].fn = ioctl_loop;
+		s[i].fd = fd;
+		ok &= CHECK(!pthread_create(&s[i].thread, NULL, sleeper_main,
+					    &s[i]));
+	}
+	sleep_ms(300);
+	ok &= CHECK(do_unbind());
+	for (i = 0; i < ARRAY_SIZE(s); i++) {
+		ok &= CHECK(!pthread_join(s[i].thread, NULL));
+		ok &= CHECK(s[i].ret == -1) && CHECK(s[i].err == ENODEV);
+	}
+	close(fd);
+	return ok;
 }
 
 /* === Probe === */
@@ -525,6 +575,8 @@ static const struct test tests[] = {
 	{ "rebind", test_rebind },
 	{ "module_in_use", test_module_in_use },
 	{ "page_fault", test_page_fault },
+	{ "mmap", test_mmap },
+	{ "ioctl_storm", test_ioctl_storm },
 	{ "fail_nth", test_fail_nth },
 	{ "storm", test_storm },
 };

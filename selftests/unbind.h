@@ -41,6 +41,24 @@ static inline bool fail(const char *fmt, ...)
 	return false;
 }
 
+/* The same, to be found in the kernel's log, for the demo. */
+__printf(1, 2)
+static inline bool tell(const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	FILE *kmsg = fopen("/dev/kmsg", "w");
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (kmsg) {
+		fprintf(kmsg, "demo: seen: %s\n", text);
+		fclose(kmsg);
+	}
+	return fail("%s", text);
+}
+
 #define CHECK(cond) ((cond) || fail("%s:%d: %s: %s", __func__, __LINE__, #cond, \
 				    strerror(errno)))
 
