@@ -37,13 +37,12 @@ static void kobjtree_ctrl_handler_end(void *data)
 }
 
 /* The macro kobjtree_ctrl_handler_init() has the documentation. */
-int __kobjtree_ctrl_handler_init(struct kobjtree_bound *bound,
+int __kobjtree_ctrl_handler_init(struct kobjtree *obj,
 				 struct v4l2_ctrl_handler *hdl,
 				 struct kobjtree_owner *owner)
 {
-	return __kobjtree_add_action_or_reset(&bound->tree,
-					      kobjtree_ctrl_handler_end, hdl,
-					      owner);
+	return __kobjtree_add_action_or_reset(obj, kobjtree_ctrl_handler_end,
+					      hdl, owner);
 }
 EXPORT_SYMBOL_GPL(__kobjtree_ctrl_handler_init);
 
@@ -106,14 +105,24 @@ static ssize_t kobjtree_video_result(struct kobjtree_video *video, ssize_t ret)
 	return ret < 0 && kobjtree_marked(video->gate) ? -ENODEV : ret;
 }
 
-static int kobjtree_video_open(struct file *file)
+static int kobjtree_video_open_gated(struct kobjtree_video *video,
+				     struct file *file)
 {
-	struct kobjtree_video *video = kobjtree_video_of(file);
-
 	CLASS(kobjtree_section, section)(video->gate);
 	if (!section)
 		return -ENODEV;
 	return video->drv_fops->open(file);
+}
+
+static int kobjtree_video_open(struct file *file)
+{
+	struct kobjtree_video *video = kobjtree_video_of(file);
+	int ret = kobjtree_video_open_gated(video, file);
+
+	/* It may wait for who holds the media graph: not in a section. */
+	if (ret)
+		kobjtree_m2m_abort_open(video, file);
+	return ret;
 }
 
 static ssize_t kobjtree_video_read(struct file *file, char __user *buf,
@@ -147,25 +156,82 @@ static __poll_t kobjtree_video_poll(struct file *file, poll_table *wait)
 	return res;
 }
 
-/*
- * Wait here for the event that DQEVENT is to return: the core would wait for it
- * also after the removal.
- */
-static int kobjtree_video_wait_event(struct kobjtree_video *video,
-				     struct file *file, unsigned int cmd)
+/* A section: the buffers of a driver may need it. It touches no user memory. */
+static int kobjtree_video_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct v4l2_fh *fh = file_to_v4l2_fh(file);
-	int ret;
+	struct kobjtree_video *video = kobjtree_video_of(file);
 
-	/* by number: an older user's struct has another size */
-	if (_IOC_TYPE(cmd) != 'V' ||
-	    _IOC_NR(cmd) != _IOC_NR(VIDIOC_DQEVENT) ||
-	    !test_bit(_IOC_NR(VIDIOC_DQEVENT), video->vdev.valid_ioctls) ||
-	    file->f_flags & O_NONBLOCK)
-		return 0;
-	ret = wait_event_interruptible(fh->wait,
-				       READ_ONCE(fh->navailable) ||
-				       kobjtree_marked(video->gate));
+	CLASS(kobjtree_section, section)(video->gate);
+	if (!section)
+		return -ENODEV;
+	return video->drv_fops->mmap(file, vma);
+}
+
+/*
+ * One who is in DQEVENT. The core sleeps there until there is an event, also
+ * after the removal, so that the removal makes an event for each of them.
+ */
+struct kobjtree_video_waiter {
+	struct list_head node;		/* of kobjtree_video.waiters */
+	struct v4l2_fh *fh;
+	struct v4l2_kevent event;	/* of @sub, which counts whether it is there */
+	struct v4l2_subscribed_event sub;
+};
+
+/* Any of them may have taken another's. */
+static void kobjtree_video_wake_waiters(struct kobjtree_video *video)
+{
+	struct kobjtree_video_waiter *w;
+
+	lockdep_assert_held(&video->vdev.fh_lock);
+	list_for_each_entry(w, &video->waiters, node) {
+		if (w->sub.in_use)
+			continue;
+		w->sub.in_use = 1;
+		list_add_tail(&w->event.list, &w->fh->available);
+		w->fh->navailable++;
+		wake_up_all(&w->fh->wait);
+	}
+}
+
+static void kobjtree_video_waiter_del(struct kobjtree_video *video,
+				      struct kobjtree_video_waiter *w)
+{
+	guard(spinlock_irqsave)(&video->vdev.fh_lock);
+	list_del(&w->node);
+	if (w->sub.in_use) {
+		list_del(&w->event.list);
+		w->fh->navailable--;
+	}
+	if (kobjtree_marked(video->gate))
+		kobjtree_video_wake_waiters(video);
+}
+
+static bool kobjtree_video_waiter_add(struct kobjtree_video *video,
+				      struct kobjtree_video_waiter *w)
+{
+	guard(spinlock_irqsave)(&video->vdev.fh_lock);
+	if (kobjtree_marked(video->gate))
+		return false;
+	list_add(&w->node, &video->waiters);
+	return true;
+}
+
+static long kobjtree_video_dqevent(struct kobjtree_video *video,
+				   struct file *file, unsigned int cmd,
+				   unsigned long arg)
+{
+	struct kobjtree_video_waiter w = {
+		.fh = file_to_v4l2_fh(file),
+		.event.sev = &w.sub,
+		.sub.elems = 1,
+	};
+	long ret;
+
+	if (!kobjtree_video_waiter_add(video, &w))
+		return -ENODEV;
+	ret = video->drv_fops->unlocked_ioctl(file, cmd, arg);
+	kobjtree_video_waiter_del(video, &w);
 	return kobjtree_marked(video->gate) ? -ENODEV : ret;
 }
 
@@ -173,10 +239,10 @@ static long kobjtree_video_ioctl(struct file *file, unsigned int cmd,
 				 unsigned long arg)
 {
 	struct kobjtree_video *video = kobjtree_video_of(file);
-	int ret = kobjtree_video_wait_event(video, file, cmd);
 
-	if (ret)
-		return ret;
+	/* by number: an older user's struct has another size */
+	if (_IOC_TYPE(cmd) == 'V' && _IOC_NR(cmd) == _IOC_NR(VIDIOC_DQEVENT))
+		return kobjtree_video_dqevent(video, file, cmd, arg);
 	return kobjtree_video_result(video,
 			video->drv_fops->unlocked_ioctl(file, cmd, arg));
 }
@@ -195,6 +261,8 @@ static void kobjtree_video_gate_fops(struct kobjtree_video *video)
 		fops->write = kobjtree_video_write;
 	if (fops->poll)
 		fops->poll = kobjtree_video_poll;
+	if (fops->mmap)
+		fops->mmap = kobjtree_video_mmap;
 	if (fops->unlocked_ioctl)
 		fops->unlocked_ioctl = kobjtree_video_ioctl;
 	video->vdev.fops = fops;
@@ -208,7 +276,12 @@ static void kobjtree_video_wake(struct kobjtree_watcher *watcher)
 		container_of(watcher, struct kobjtree_video, watcher);
 
 	guard(mutex)(&video->publish);
+	if (!video_is_registered(&video->vdev))
+		return;
 	video_unregister_device(&video->vdev);
+
+	guard(spinlock_irq)(&video->vdev.fh_lock);
+	kobjtree_video_wake_waiters(video);
 }
 
 static void kobjtree_video_release_work(struct work_struct *work)
@@ -226,7 +299,9 @@ static void kobjtree_video_quiesce(struct kobjtree_watcher *watcher)
 	struct kobjtree_video *video =
 		container_of(watcher, struct kobjtree_video, watcher);
 
-	if (video->vb2.queue && !kobjtree_vb2_quiesce(&video->vb2))
+	struct kobjtree_vb2 *vb2 = &video->vb2;
+
+	if (vb2->queue && !kobjtree_vb2_quiesce(&vb2, 1))
 		queue_work(kobjtree_video_wq, &video->release);
 	else
 		kobjtree_put(&video->tree);
@@ -265,6 +340,7 @@ static void kobjtree_video_init(struct kobjtree_video *video,
 				get_device(bound->dev), owner);
 	INIT_WORK(&video->release, kobjtree_video_release_work);
 	mutex_init(&video->publish);
+	INIT_LIST_HEAD(&video->waiters);
 	video->gate = &bound->gate;
 	video->watcher.wake = kobjtree_video_wake;
 	video->watcher.quiesce = kobjtree_video_quiesce;
@@ -282,10 +358,12 @@ static int kobjtree_video_gate(struct kobjtree_video *video,
 
 	kobjtree_video_gate_fops(video);
 	kobjtree_video_gate_ioctls(video);
-	ret = kobjtree_video_gate_ctrls(bound, vdev->ctrl_handler ?:
+	ret = kobjtree_video_gate_ctrls(&bound->tree, &bound->gate,
+					vdev->ctrl_handler ?:
 					vdev->v4l2_dev->ctrl_handler);
 	if (!ret && vdev->queue)
-		ret = kobjtree_vb2_init(&video->vb2, vdev->queue, bound);
+		ret = kobjtree_vb2_init(&video->vb2, vdev->queue, &bound->tree,
+					&bound->gate);
 	return ret;
 }
 

@@ -324,16 +324,16 @@ kobjtree_ctrl_ops_find(struct v4l2_ctrl_handler *hdl,
 }
 
 static struct kobjtree_ctrl_ops *
-kobjtree_ctrl_ops_alloc(struct kobjtree_bound *bound,
+kobjtree_ctrl_ops_alloc(struct kobjtree *obj, struct kobjtree_gate *gate,
 			const struct v4l2_ctrl_ops *drv)
 {
 	struct kobjtree_ctrl_ops *o;
 
-	o = kobjtree_kzalloc(&bound->tree, sizeof(*o), GFP_KERNEL);
+	o = kobjtree_kzalloc(obj, sizeof(*o), GFP_KERNEL);
 	if (!o)
 		return NULL;
 	o->drv = drv;
-	o->gate = &bound->gate;
+	o->gate = gate;
 	if (drv->g_volatile_ctrl)
 		o->ops.g_volatile_ctrl = kobjtree_g_volatile_ctrl;
 	if (drv->try_ctrl)
@@ -343,8 +343,11 @@ kobjtree_ctrl_ops_alloc(struct kobjtree_bound *bound,
 	return o;
 }
 
-/* For each node that has @hdl: what is gated already stays as it is. */
-int kobjtree_video_gate_ctrls(struct kobjtree_bound *bound,
+/*
+ * For each node or file that has @hdl, which goes before @obj: what is gated
+ * already stays as it is.
+ */
+int kobjtree_video_gate_ctrls(struct kobjtree *obj, struct kobjtree_gate *gate,
 			      struct v4l2_ctrl_handler *hdl)
 {
 	struct kobjtree_ctrl_ops *o;
@@ -358,7 +361,7 @@ int kobjtree_video_gate_ctrls(struct kobjtree_bound *bound,
 		if (!ctrl->ops || to_kobjtree_ctrl_ops(ctrl->ops))
 			continue;
 		o = kobjtree_ctrl_ops_find(hdl, ctrl->ops) ?:
-		    kobjtree_ctrl_ops_alloc(bound, ctrl->ops);
+		    kobjtree_ctrl_ops_alloc(obj, gate, ctrl->ops);
 		if (!o)
 			return -ENOMEM;
 		ctrl->ops = &o->ops;

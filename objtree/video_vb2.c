@@ -238,12 +238,12 @@ static void kobjtree_vb2_undo_all(struct kobjtree_vb2 *v)
 /* === Removal === */
 
 /* All that hold it are short, but for those that touch user memory. */
-static bool kobjtree_vb2_lock(struct vb2_queue *q)
+static bool kobjtree_vb2_lock(struct mutex *lock)
 {
 	unsigned int ms;
 
 	for (ms = 0; ms < KOBJTREE_VB2_PATIENCE; ms++) {
-		if (mutex_trylock(q->lock))
+		if (mutex_trylock(lock))
 			return true;
 		fsleep(USEC_PER_MSEC);
 	}
@@ -259,20 +259,27 @@ static void kobjtree_vb2_release_locked(struct vb2_queue *q)
 }
 
 /*
- * Stop the hardware and free the buffers. False if the lock was not to be had:
- * the hardware is stopped, and kobjtree_vb2_release() has to follow.
+ * Stop the hardware and free the buffers, of queues with one lock. False if the
+ * lock was not to be had: the hardware is stopped, who sleeps is woken, and the
+ * buffers are still to be freed.
  */
-bool kobjtree_vb2_quiesce(struct kobjtree_vb2 *v)
+bool kobjtree_vb2_quiesce(struct kobjtree_vb2 **queues, int n)
 {
-	struct vb2_queue *q = v->queue;
+	struct mutex *lock = queues[0]->queue->lock;
+	bool locked = kobjtree_vb2_lock(lock);
+	int i;
 
-	if (!kobjtree_vb2_lock(q)) {
-		kobjtree_vb2_undo_all(v);
-		return false;
+	for (i = 0; i < n; i++) {
+		if (locked) {
+			kobjtree_vb2_release_locked(queues[i]->queue);
+		} else {
+			kobjtree_vb2_undo_all(queues[i]);
+			vb2_queue_error(queues[i]->queue);
+		}
 	}
-	kobjtree_vb2_release_locked(q);
-	mutex_unlock(q->lock);
-	return true;
+	if (locked)
+		mutex_unlock(lock);
+	return locked;
 }
 
 void kobjtree_vb2_release(struct kobjtree_vb2 *v)
@@ -284,16 +291,16 @@ void kobjtree_vb2_release(struct kobjtree_vb2 *v)
 /* === Init === */
 
 int kobjtree_vb2_init(struct kobjtree_vb2 *v, struct vb2_queue *q,
-		      struct kobjtree_bound *bound)
+		      struct kobjtree *obj, struct kobjtree_gate *gate)
 {
 	size_t size = BITS_TO_LONGS(q->max_num_buffers) * sizeof(long);
 
-	v->init = kobjtree_kzalloc(&bound->tree, 2 * size, GFP_KERNEL);
+	v->init = kobjtree_kzalloc(obj, 2 * size, GFP_KERNEL);
 	if (!v->init)
 		return -ENOMEM;
 	v->ready = v->init + BITS_TO_LONGS(q->max_num_buffers);
 	v->queue = q;
-	v->gate = &bound->gate;
+	v->gate = gate;
 	v->drv = q->ops;
 	mutex_init(&v->undo);
 	v->ops = (struct vb2_ops) {

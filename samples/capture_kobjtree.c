@@ -277,7 +277,7 @@ static int cam_probe(struct platform_device *pdev)
 	INIT_LIST_HEAD(&cam->bufs);
 	INIT_DELAYED_WORK(&cam->frame, cam_frame);
 
-	ret = kobjtree_ctrl_handler_init(&cam->bound, &cam->hdl, 1);
+	ret = kobjtree_ctrl_handler_init(&cam->bound.tree, &cam->hdl, 1);
 	if (ret)
 		return ret;
 	v4l2_ctrl_new_std(&cam->hdl, &cam_ctrl_ops, V4L2_CID_BRIGHTNESS,

@@ -123,12 +123,18 @@ static inline bool sysfs_write(const char *dir, const char *file,
 	return ret == (ssize_t)strlen(text);
 }
 
+/* Its one device has its name, but for what the environment says. */
+static inline const char *device(void)
+{
+	return getenv("DEVICE") ?: driver;
+}
+
 static inline bool driver_write(const char *file)
 {
 	char dir[256];
 
 	snprintf(dir, sizeof(dir), "/sys/bus/platform/drivers/%s", driver);
-	return sysfs_write(dir, file, driver);
+	return sysfs_write(dir, file, device());
 }
 
 static inline bool bound(void)
@@ -136,7 +142,7 @@ static inline bool bound(void)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "/sys/bus/platform/drivers/%s/%s", driver,
-		 driver);
+		 device());
 	return !access(path, F_OK);
 }
 

@@ -10,150 +10,45 @@
  * at once for SECONDS. What the kernel has to say about it is for its log.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
-#include <linux/userfaultfd.h>
-#include <linux/videodev2.h>
-#include <poll.h>
-#include <sched.h>
-#include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
+#include "video.h"
 
-#include "unbind.h"
-
-#define BUFS	4
+#define CAPTURE	V4L2_BUF_TYPE_VIDEO_CAPTURE
 
 static int seconds = 5;
-
-/* === The node === */
-
-/* The lowest of its nodes whose number is above @above. */
-static bool find_node_above(int above, int *number)
-{
-	int n, lowest = INT_MAX;
-	struct dirent *entry;
-	char dir[256];
-	DIR *d;
-
-	snprintf(dir, sizeof(dir), "/sys/bus/platform/devices/%s/video4linux",
-		 driver);
-	d = opendir(dir);
-	if (!d)
-		return false;
-	while ((entry = readdir(d)))
-		if (sscanf(entry->d_name, "video%d", &n) == 1 && n > above &&
-		    n < lowest)
-			lowest = n;
-	closedir(d);
-	*number = lowest;
-	return lowest < INT_MAX;
-}
-
-static int open_number(int number, int flags)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/dev/video%d", number);
-	return open(path, O_RDWR | O_CLOEXEC | flags);
-}
-
-static int open_video(int flags)
-{
-	int number;
-
-	if (!find_node_above(-1, &number)) {
-		errno = ENOENT;
-		return -1;
-	}
-	return open_number(number, flags);
-}
-
-static int bind_and_open(int flags)
-{
-	return do_bind() ? open_video(flags) : -1;
-}
 
 /* === Streaming === */
 
 static int reqbufs(int fd, int count)
 {
-	struct v4l2_requestbuffers req = {
-		.count = count,
-		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
-		.memory = V4L2_MEMORY_MMAP,
-	};
-
-	return ioctl(fd, VIDIOC_REQBUFS, &req);
+	return reqbufs_of(fd, CAPTURE, count);
 }
 
 static int qbuf(int fd, int index)
 {
-	struct v4l2_buffer buf = {
-		.index = index,
-		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
-		.memory = V4L2_MEMORY_MMAP,
-	};
-
-	return ioctl(fd, VIDIOC_QBUF, &buf);
+	return qbuf_of(fd, CAPTURE, index);
 }
 
 static int dqbuf(int fd, int *index)
 {
-	struct v4l2_buffer buf = {
-		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
-		.memory = V4L2_MEMORY_MMAP,
-	};
-	int ret = ioctl(fd, VIDIOC_DQBUF, &buf);
-
-	*index = buf.index;
-	return ret;
+	return dqbuf_of(fd, CAPTURE, index);
 }
 
 static int stream(int fd, bool on)
 {
-	int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
-
-	return ioctl(fd, on ? VIDIOC_STREAMON : VIDIOC_STREAMOFF, &type);
+	return stream_of(fd, CAPTURE, on);
 }
 
-/* @queued of the buffers are given to the driver. */
 static bool start(int fd, int queued)
 {
-	int i;
-
-	if (!CHECK(!reqbufs(fd, BUFS)))
-		return false;
-	for (i = 0; i < queued; i++)
-		if (!CHECK(!qbuf(fd, i)))
-			return false;
-	return CHECK(!stream(fd, true));
+	return start_of(fd, CAPTURE, queued);
 }
 
 static void *map(int fd, int index, size_t *size)
 {
-	struct v4l2_buffer buf = {
-		.index = index,
-		.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
-		.memory = V4L2_MEMORY_MMAP,
-	};
-
-	if (ioctl(fd, VIDIOC_QUERYBUF, &buf))
-		return MAP_FAILED;
-	*size = buf.length;
-	return mmap(NULL, buf.length, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		    buf.m.offset);
+	return map_of(fd, CAPTURE, index, size);
 }
 
 /* === Tests === */
-
-static bool enodev(int fd, unsigned long cmd, void *arg, const char *what)
-{
-	errno = 0;
-	if (ioctl(fd, cmd, arg) == -1 && errno == ENODEV)
-		return true;
-	return fail("late %s: %s", what, strerror(errno));
-}
 
 static bool test_late_calls(void)
 {
@@ -230,13 +125,6 @@ static bool test_blocked_dqbuf(void)
 	return ok;
 }
 
-static int wait_for_event(int fd)
-{
-	struct v4l2_event event;
-
-	return ioctl(fd, VIDIOC_DQEVENT, &event);
-}
-
 static bool test_blocked_dqevent(void)
 {
 	struct v4l2_event_subscription sub = {
@@ -251,6 +139,16 @@ static bool test_blocked_dqevent(void)
 
 	close(fd);
 	return ok;
+}
+
+static bool test_two_in_dqevent(void)
+{
+	return two_wait_for_events();
+}
+
+static bool test_three_in_dqevent(void)
+{
+	return three_wait_for_no_event();
 }
 
 static int read_until_error(int fd)
@@ -269,30 +167,6 @@ static bool test_read(void)
 
 	close(fd);
 	return ok;
-}
-
-/* The event that another one waits for has to end this one, too. */
-static int poll_for(int fd, short events)
-{
-	struct pollfd pfd = { .fd = fd, .events = events };
-	int ret = poll(&pfd, 1, 2 * SOON_MS);
-
-	if (ret != 1 || (pfd.revents & (POLLERR | POLLHUP)) != (POLLERR | POLLHUP)) {
-		fail("poll %d, events %#x", ret, pfd.revents);
-		return 0;
-	}
-	errno = ENODEV;
-	return -1;
-}
-
-static int poll_in(int fd)
-{
-	return poll_for(fd, POLLIN);
-}
-
-static int poll_pri(int fd)
-{
-	return poll_for(fd, POLLPRI);
 }
 
 /* The driver has no buffer that it could fill. */
@@ -319,22 +193,6 @@ static bool test_poll_pri(void)
 
 	close(fd);
 	return ok;
-}
-
-static int epoll_pri(int fd)
-{
-	struct epoll_event event = { .events = EPOLLPRI };
-	int ep = epoll_create1(0), ret;
-
-	ret = epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event) ?:
-	      epoll_wait(ep, &event, 1, 2 * SOON_MS);
-	close(ep);
-	if (ret != 1 || !(event.events & EPOLLERR) || !(event.events & EPOLLHUP)) {
-		fail("epoll %d, events %#x", ret, event.events);
-		return 0;
-	}
-	errno = ENODEV;
-	return -1;
 }
 
 static bool test_epoll(void)
@@ -432,17 +290,7 @@ static bool test_rebind(void)
 	return ok;
 }
 
-/*
- * One who reads into a page that nobody provides sleeps with the lock of the
- * queue. It must not hold up the unbind.
- */
-struct fault {
-	int fd;
-	char *page;
-	size_t size;
-};
-
-static struct fault fault;
+/* === Page faults === */
 
 static int read_into_fault(int fd)
 {
@@ -466,63 +314,6 @@ static int qbuf_of_fault(int fd)
 	return ioctl(fd, VIDIOC_REQBUFS, &req) ?: ioctl(fd, VIDIOC_QBUF, &buf);
 }
 
-static bool fault_setup(void)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	fault.size = 32 * sysconf(_SC_PAGESIZE);
-	fault.fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (!CHECK(fault.fd >= 0) || !CHECK(!ioctl(fault.fd, UFFDIO_API, &api)))
-		return false;
-	fault.page = mmap(NULL, fault.size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	reg.range.start = (unsigned long)fault.page;
-	reg.range.len = fault.size;
-	return CHECK(!ioctl(fault.fd, UFFDIO_REGISTER, &reg));
-}
-
-static bool fault_resolve(void)
-{
-	struct uffdio_zeropage zero = {
-		.range.start = (unsigned long)fault.page,
-		.range.len = fault.size,
-	};
-
-	return CHECK(!ioctl(fault.fd, UFFDIO_ZEROPAGE, &zero));
-}
-
-static bool unbind_under_fault(int (*fn)(int fd))
-{
-	struct sleeper *s = calloc(1, sizeof(*s));
-	struct pollfd pfd = { .events = POLLIN };
-	bool ok;
-	long start;
-
-	s->fn = fn;
-	s->fd = bind_and_open(0);
-	if (!CHECK(s->fd >= 0) || !fault_setup() || !sleeper_start(s))
-		return false;
-	pfd.fd = fault.fd;
-	ok = CHECK(poll(&pfd, 1, SOON_MS) == 1);	/* it is in the fault */
-	start = now_ms();
-	ok &= CHECK(do_unbind());
-	ok &= CHECK(now_ms() - start < SOON_MS);
-	ok &= CHECK(!sleeper_ended(s));
-	ok &= fault_resolve();
-	if (!sleeper_join(s))
-		return false;
-	/* What was read before the removal may be had. */
-	errno = s->err;
-	ok &= CHECK(s->ret == 0 || s->err == ENODEV);
-	ok &= CHECK(fn(s->fd) == -1 && errno == ENODEV);
-	close(s->fd);
-	close(fault.fd);
-	munmap(fault.page, fault.size);
-	free(s);
-	return ok;
-}
-
 static bool test_fault_in_read(void)
 {
 	return unbind_under_fault(read_into_fault);
@@ -534,15 +325,6 @@ static bool test_fault_in_qbuf(void)
 }
 
 /* === The driver === */
-
-/* A driver's parameter, if it has it: those of modules/kobjtree_test_video.c. */
-static bool set_param(const char *name, const char *value)
-{
-	char dir[256];
-
-	snprintf(dir, sizeof(dir), "/sys/module/%s/parameters", driver);
-	return sysfs_write(dir, name, value);
-}
 
 static int bind_device(int fd)
 {
@@ -676,6 +458,134 @@ static bool test_two_nodes(void)
 	return two_nodes(false) & two_nodes(true);
 }
 
+/* === All kinds of nodes === */
+
+#define KINDS	10
+
+/* What a node has, by its file descriptor; 0 is a radio. */
+static int type_of_fd[256];
+
+static int type_of_caps(unsigned int caps)
+{
+	static const struct {
+		unsigned int cap;
+		int type;
+	} types[] = {
+		{ V4L2_CAP_VIDEO_CAPTURE, V4L2_BUF_TYPE_VIDEO_CAPTURE },
+		{ V4L2_CAP_VIDEO_OUTPUT, V4L2_BUF_TYPE_VIDEO_OUTPUT },
+		{ V4L2_CAP_VIDEO_CAPTURE_MPLANE,
+		  V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE },
+		{ V4L2_CAP_VIDEO_OUTPUT_MPLANE,
+		  V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE },
+		{ V4L2_CAP_META_CAPTURE, V4L2_BUF_TYPE_META_CAPTURE },
+		{ V4L2_CAP_VBI_CAPTURE, V4L2_BUF_TYPE_VBI_CAPTURE },
+		{ V4L2_CAP_SDR_CAPTURE, V4L2_BUF_TYPE_SDR_CAPTURE },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++)
+		if (caps & types[i].cap)
+			return types[i].type;
+	return 0;
+}
+
+/* Streams, or waits for an event if there is nothing to stream. */
+static int use_kind(int fd)
+{
+	int index, type = type_of_fd[fd];
+
+	if (!type)
+		return wait_for_event(fd);
+	while (!dqbuf_of(fd, type, &index))
+		if (qbuf_of(fd, type, index))
+			return -1;
+	return -1;
+}
+
+static bool start_kind(int fd)
+{
+	struct v4l2_event_subscription sub = {
+		.type = V4L2_EVENT_CTRL,
+		.id = ctrl_id,
+	};
+	struct v4l2_capability caps;
+	int type, index;
+
+	if (!CHECK(!ioctl(fd, VIDIOC_QUERYCAP, &caps)))
+		return false;
+	type = type_of_caps(caps.device_caps);
+	type_of_fd[fd] = type;
+	if (!type)
+		return CHECK(!ioctl(fd, VIDIOC_SUBSCRIBE_EVENT, &sub));
+	return start_of(fd, type, BUFS) && CHECK(!dqbuf_of(fd, type, &index)) &&
+	       CHECK(!qbuf_of(fd, type, index));
+}
+
+/* Opens all of them; returns how many. */
+static int open_kinds(struct sleeper s[KINDS])
+{
+	struct dirent *entry;
+	char path[PATH_MAX];
+	int n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/video4linux",
+		 device());
+	d = opendir(path);
+	while (d && n < KINDS && (entry = readdir(d))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
+		s[n].fn = use_kind;
+		s[n].fd = open(path, O_RDWR | O_CLOEXEC);
+		n += CHECK(s[n].fd >= 0);
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static bool kinds(bool backwards)
+{
+	struct sleeper *s = calloc(KINDS, sizeof(*s));
+	struct v4l2_capability caps;
+	bool ok = CHECK(do_bind());
+	int i;
+
+	if (!ok || !CHECK(open_kinds(s) == KINDS))
+		return false;
+	for (i = 0; i < KINDS; i++)
+		if (!start_kind(s[i].fd) || !sleeper_start(&s[i]))
+			return fail("type %d", type_of_fd[s[i].fd]);
+	ok = CHECK(do_unbind());
+	for (i = 0; i < KINDS; i++) {
+		if (!sleeper_join(&s[i]))
+			return fail("type %d", type_of_fd[s[i].fd]);
+		ok &= CHECK(s[i].ret == -1) & CHECK(s[i].err == ENODEV);
+	}
+	for (i = 0; i < KINDS; i++) {
+		int fd = s[backwards ? KINDS - 1 - i : i].fd;
+
+		ok &= enodev(fd, VIDIOC_QUERYCAP, &caps, "QUERYCAP");
+		close(fd);
+	}
+	free(s);
+	return ok;
+}
+
+static bool test_kinds(void)
+{
+	bool ok = CHECK(do_unbind()) && CHECK(set_param("nodes", "10")) &&
+		  (kinds(false) & kinds(true));
+
+	return set_param("nodes", "2") && ok;
+}
+
+static bool test_fail_steps(void)
+{
+	return fail_each_step(6);
+}
+
 static bool test_slow_calls(void)
 {
 	return unbind_waits_for(slow_ctrl) & unbind_waits_for(slow_input) &
@@ -694,62 +604,17 @@ static bool test_module_busy(void)
 	return ok;
 }
 
-/* === Failing allocations in probe === */
-
 static bool test_fail_nth(void)
 {
-	int fail_fd, n, failed = 0;
-	char text[16];
-	bool ok = true;
-
-	sysfs_write("/sys/kernel/debug/failslab", "ignore-gfp-wait", "N");
-	sysfs_write("/sys/kernel/debug/failslab", "verbose", "0");
-	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
-	ok &= CHECK(fail_fd >= 0) && CHECK(do_unbind());
-	for (n = 1; ok; n++) {
-		bool injected;
-
-		snprintf(text, sizeof(text), "%d", n);
-		ok &= CHECK(write(fail_fd, text, strlen(text)) > 0);
-		failed += !driver_write("bind");
-		memset(text, 0, sizeof(text));
-		ok &= CHECK(pread(fail_fd, text, sizeof(text) - 1, 0) > 0);
-		injected = atoi(text) == 0;
-		ok &= CHECK(write(fail_fd, "0", 1) == 1);
-		if (!injected)
-			break;
-		ok &= CHECK(do_unbind());
-	}
-	printf("# %d allocations, %d failed probes\n", n - 1, failed);
-	close(fail_fd);
-	return ok && CHECK(bound()) && CHECK(failed > 0);
+	return fail_each_of_probe();
 }
 
 /* === All at once === */
 
-static bool storm_over;
-static unsigned long storm_good, storm_gone, storm_busy, storm_other;
-
-/*
- * EBUSY: another file has the queue. What that makes of a queue that was not
- * set up is EINVAL.
- */
-static void storm_count(bool good)
-{
-	unsigned long *n = good ? &storm_good :
-			   errno == ENODEV ? &storm_gone :
-			   errno == EBUSY || errno == EINVAL ? &storm_busy :
-			   &storm_other;
-
-	if (n == &storm_other)
-		printf("# error %d\n", errno);
-	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
-}
-
 static void storm_stream(int fd)
 {
 	int i, index;
-	size_t size;
+	size_t size = 0;
 	void *p;
 
 	if (reqbufs(fd, BUFS))
@@ -785,79 +650,14 @@ static void storm_read(int fd)
 		storm_count(read(fd, buf, sizeof(buf)) >= 0);
 }
 
-static void storm_ctrl(int fd)
-{
-	struct v4l2_event_subscription sub = {
-		.type = V4L2_EVENT_CTRL,
-		.id = V4L2_CID_BRIGHTNESS,
-	};
-	struct v4l2_control ctrl = { .id = V4L2_CID_BRIGHTNESS };
-	struct pollfd pfd = { .fd = fd, .events = POLLPRI };
-	int i;
-
-	storm_count(!ioctl(fd, VIDIOC_SUBSCRIBE_EVENT, &sub));
-	for (i = 0; i < 16; i++) {
-		ctrl.value = i;
-		storm_count(!ioctl(fd, VIDIOC_S_CTRL, &ctrl));
-		storm_count(!ioctl(fd, VIDIOC_G_CTRL, &ctrl));
-		poll(&pfd, 1, 1);
-	}
-}
-
-static void storm_open(int fd)
-{
-	struct v4l2_capability cap;
-
-	storm_count(!ioctl(fd, VIDIOC_QUERYCAP, &cap));
-}
-
-static void *storm_main(void *arg)
-{
-	void (*fn)(int fd) = arg;
-	int fd;
-
-	while (!__atomic_load_n(&storm_over, __ATOMIC_RELAXED)) {
-		/* Who waits for a buffer that another streams gets EBUSY. */
-		fd = open_video(0);
-		if (fd < 0) {
-			sched_yield();
-			continue;
-		}
-		fn(fd);
-		close(fd);
-	}
-	return NULL;
-}
-
 static bool test_storm(void)
 {
+	/* Who waits for a buffer that another streams gets EBUSY. */
 	void (*const fns[])(int fd) = { storm_stream, storm_stream, storm_read,
 					storm_ctrl, storm_open };
-	pthread_t threads[5];
-	long start = now_ms(), longest = 0, t;
-	int i, unbinds = 0;
-	bool ok = true;
 
 	set_param("slow_ms", "10");
-	for (i = 0; i < 5; i++)
-		pthread_create(&threads[i], NULL, storm_main, fns[i]);
-	while (now_ms() - start < seconds * 1000L) {
-		ok &= CHECK(do_bind());
-		sleep_ms(20 + unbinds * 37 % 300);
-		t = now_ms();
-		ok &= CHECK(do_unbind());
-		t = now_ms() - t;
-		if (t > longest)
-			longest = t;
-		unbinds++;
-	}
-	__atomic_store_n(&storm_over, true, __ATOMIC_RELAXED);
-	for (i = 0; i < 5; i++)
-		pthread_join(threads[i], NULL);
-	printf("# %d unbinds, longest %ld ms; calls: %lu good, %lu ENODEV, %lu busy\n",
-	       unbinds, longest, storm_good, storm_gone, storm_busy);
-	return ok && CHECK(storm_good) && CHECK(storm_gone) &&
-	       CHECK(!storm_other) && CHECK(longest < SOON_MS);
+	return storm(fns, ARRAY_SIZE(fns), seconds);
 }
 
 static bool always(void)
@@ -870,11 +670,6 @@ static bool is_test_driver(void)
 	return set_param("slow_ms", "0");
 }
 
-static bool has_fault_injection(void)
-{
-	return !access("/proc/thread-self/fail-nth", W_OK);
-}
-
 static const struct {
 	struct test test;
 	bool (*available)(void);
@@ -883,6 +678,8 @@ static const struct {
 	{ { "streaming", test_streaming }, always },
 	{ { "blocked_dqbuf", test_blocked_dqbuf }, always },
 	{ { "blocked_dqevent", test_blocked_dqevent }, always },
+	{ { "two_in_dqevent", test_two_in_dqevent }, always },
+	{ { "three_in_dqevent", test_three_in_dqevent }, always },
 	{ { "read", test_read }, always },
 	{ { "poll_in", test_poll_in }, always },
 	{ { "poll_pri", test_poll_pri }, always },
@@ -896,6 +693,8 @@ static const struct {
 	{ { "refused_start", test_refused_start }, is_test_driver },
 	{ { "two_nodes", test_two_nodes }, is_test_driver },
 	{ { "slow_calls", test_slow_calls }, is_test_driver },
+	{ { "kinds", test_kinds }, is_test_driver },
+	{ { "fail_steps", test_fail_steps }, is_test_driver },
 	{ { "fail_nth", test_fail_nth }, has_fault_injection },
 	{ { "storm", test_storm }, always },
 };

@@ -17,13 +17,14 @@
  *			cleanup, stop, unprepare) run once for each success of
  *			what they undo: by vb2 as ever, or at the removal, while
  *			the hardware is there. Never after it.
- *	file operations	open is a section. The rest is vb2's or looks after
- *			itself: its memory is valid, its hardware may be gone.
+ *	file operations	open and mmap are sections. The rest is vb2's or looks
+ *			after itself: its memory is valid, its hardware may be
+ *			gone.
  *
  * After the removal every operation but close fails with -ENODEV, and mapped or
  * exported buffers stay valid.
  *
- * Concepts and rules: Documentation/core-api/kobjtree.rst
+ * Concepts and rules: Documentation/driver-api/media/kobjtree-v4l2.rst
  */
 #ifndef _MEDIA_KOBJTREE_VIDEO_H
 #define _MEDIA_KOBJTREE_VIDEO_H
@@ -31,6 +32,7 @@
 #include <linux/kobjtree.h>
 #include <linux/kobjtree_bind.h>
 #include <linux/kobjtree_gate.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -97,6 +99,7 @@ struct kobjtree_vb2 {
  * @drv_fops: what those call
  * @drv_ioctl_ops: the same
  * @vb2: the queue
+ * @waiters: who is in DQEVENT, under the fh_lock of @vdev
  * @release: frees the buffers, if somebody held the queue's lock at the removal
  *
  * No member but @vdev is for drivers.
@@ -115,6 +118,7 @@ struct kobjtree_video {
 	const struct v4l2_file_operations *drv_fops;
 	const struct v4l2_ioctl_ops *drv_ioctl_ops;
 	struct kobjtree_vb2 vb2;
+	struct list_head waiters;
 	struct work_struct release;
 };
 
@@ -125,7 +129,7 @@ int __must_check __kobjtree_video_register(struct kobjtree_video *video,
 					   struct kobjtree_v4l2 *v4l2,
 					   enum vfl_devnode_type type, int nr,
 					   struct kobjtree_owner *owner);
-int __kobjtree_ctrl_handler_init(struct kobjtree_bound *bound,
+int __kobjtree_ctrl_handler_init(struct kobjtree *obj,
 				 struct v4l2_ctrl_handler *hdl,
 				 struct kobjtree_owner *owner);
 
@@ -156,25 +160,25 @@ int __kobjtree_ctrl_handler_init(struct kobjtree_bound *bound,
 
 /**
  * kobjtree_ctrl_handler_init() - initialise a control handler that lives as long
- *	as its driver's object
- * @bound: the driver's object
+ *	as an object
+ * @obj: the object: the driver's, or an open file's
  * @hdl: the handler, in its memory
  * @n: about how many controls it will have
  *
  * As v4l2_ctrl_handler_init(), with nothing to undo: an open file may have
- * subscribed to its events, so that it is freed only with @bound. The operations
- * of its controls are sections once a node with it is registered, for those
- * controls that it has by then.
+ * subscribed to its events, so that it is freed only with @obj. The operations
+ * of its controls are sections once a node or a file with it is registered, for
+ * those controls that it has by then.
  *
  * Context: process context, may sleep.
  * Return: 0 or -ENOMEM.
  */
-#define kobjtree_ctrl_handler_init(bound, hdl, n) ({			\
+#define kobjtree_ctrl_handler_init(obj, hdl, n) ({			\
 	struct v4l2_ctrl_handler *__kobjtree_hdl = (hdl);		\
 	int __kobjtree_err = v4l2_ctrl_handler_init(__kobjtree_hdl, (n)); \
 									\
 	__kobjtree_err ?:						\
-		__kobjtree_ctrl_handler_init((bound), __kobjtree_hdl,	\
+		__kobjtree_ctrl_handler_init((obj), __kobjtree_hdl,	\
 					     &__kobjtree_owner);	\
 })
 

@@ -2,11 +2,11 @@
 /*
  * A driver that watches over its glue, for ../video_unbind.c.
  *
- * Two capture nodes with one v4l2_device and one control handler, and all of
- * vb2's operations. Each operation touches the hardware, which devres frees at
- * unbind, so that KASAN sees one that comes too late. Each that undoes warns
- * unless what it undoes was done, and the end of the object warns unless all was
- * undone.
+ * Two capture nodes, or one of each kind, with one v4l2_device and one control
+ * handler, and all of vb2's operations. Each operation touches the hardware, which
+ * devres frees at unbind, so that KASAN sees one that comes too late. Each that
+ * undoes warns unless what it undoes was done, and the end of the object warns
+ * unless all was undone.
  */
 #include <linux/delay.h>
 #include <linux/module.h>
@@ -25,6 +25,14 @@ static unsigned int fail_after_ms;
 module_param(fail_after_ms, uint, 0644);
 MODULE_PARM_DESC(fail_after_ms, "fail the probe so long after publication");
 
+static unsigned int fail_step;
+module_param(fail_step, uint, 0644);
+MODULE_PARM_DESC(fail_step, "fail the probe after that many steps");
+
+static unsigned int nodes = 2;
+module_param(nodes, uint, 0644);
+MODULE_PARM_DESC(nodes, "how many of the kinds of nodes to register");
+
 static unsigned int slow_ms;
 module_param(slow_ms, uint, 0644);
 MODULE_PARM_DESC(slow_ms, "sleep so long in some operations, then touch the hardware");
@@ -33,8 +41,30 @@ struct target_hw {
 	u32 ops;
 };
 
+/* Whatever can be registered as a video node; type 0 has no queue. */
+static const struct target_kind {
+	enum vfl_devnode_type vfl;
+	enum v4l2_buf_type type;
+	u32 caps;
+} target_kinds[] = {
+	{ VFL_TYPE_VIDEO, V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_CAP_VIDEO_CAPTURE },
+	{ VFL_TYPE_VIDEO, V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_CAP_VIDEO_CAPTURE },
+	{ VFL_TYPE_VIDEO, V4L2_BUF_TYPE_VIDEO_OUTPUT, V4L2_CAP_VIDEO_OUTPUT },
+	{ VFL_TYPE_VIDEO, V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE,
+	  V4L2_CAP_VIDEO_CAPTURE_MPLANE },
+	{ VFL_TYPE_VIDEO, V4L2_BUF_TYPE_VIDEO_OUTPUT_MPLANE,
+	  V4L2_CAP_VIDEO_OUTPUT_MPLANE },
+	{ VFL_TYPE_VIDEO, V4L2_BUF_TYPE_META_CAPTURE, V4L2_CAP_META_CAPTURE },
+	{ VFL_TYPE_VBI, V4L2_BUF_TYPE_VBI_CAPTURE, V4L2_CAP_VBI_CAPTURE },
+	{ VFL_TYPE_SDR, V4L2_BUF_TYPE_SDR_CAPTURE, V4L2_CAP_SDR_CAPTURE },
+	{ VFL_TYPE_TOUCH, V4L2_BUF_TYPE_VIDEO_CAPTURE,
+	  V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_TOUCH },
+	{ VFL_TYPE_RADIO, 0, V4L2_CAP_RADIO },
+};
+
 struct target_node {
 	struct kobjtree_video video;
+	const struct target_kind *kind;
 	struct vb2_queue queue;
 	struct mutex lock;		/* of the node and of the queue */
 	spinlock_t bufs_lock;		/* of @bufs */
@@ -54,7 +84,7 @@ struct target {
 	struct v4l2_ctrl_handler hdl2;	/* of the second node */
 	struct v4l2_ctrl *sharpness;	/* in @hdl2 */
 	struct kobjtree_watcher watcher;
-	struct target_node node[2];
+	struct target_node node[ARRAY_SIZE(target_kinds)];
 	struct target_hw *hw;
 };
 
@@ -70,7 +100,8 @@ static void target_release(struct kobjtree *obj)
 	struct target *target = container_of(obj, struct target, bound.tree);
 	struct target_node *node;
 
-	for (node = target->node; node < target->node + 2; node++) {
+	for (node = target->node;
+	     node < target->node + ARRAY_SIZE(target->node); node++) {
 		WARN_ON(node->prepared);
 		WARN_ON(node->started);
 		WARN_ON(atomic_read(&node->inits));
@@ -124,8 +155,9 @@ static int target_queue_setup(struct vb2_queue *q, unsigned int *num_buffers,
 	target_touch(vb2_get_drv_priv(q));
 	if (*num_planes)
 		return sizes[0] < TARGET_SIZE ? -EINVAL : 0;
-	*num_planes = 1;
+	*num_planes = q->is_multiplanar ? 2 : 1;
 	sizes[0] = TARGET_SIZE;
+	sizes[1] = TARGET_SIZE;
 	return 0;
 }
 
@@ -246,8 +278,9 @@ static int target_queue_init(struct target_node *node, struct device *dev)
 {
 	struct vb2_queue *q = &node->queue;
 
-	q->type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
-	q->io_modes = VB2_MMAP | VB2_DMABUF | VB2_USERPTR | VB2_READ;
+	q->type = node->kind->type;
+	q->io_modes = VB2_MMAP | VB2_DMABUF | VB2_USERPTR;
+	q->io_modes |= V4L2_TYPE_IS_OUTPUT(q->type) ? VB2_WRITE : VB2_READ;
 	q->dev = dev;
 	q->lock = &node->lock;
 	q->ops = &target_vb2_ops;
@@ -309,10 +342,11 @@ static int target_ctrls_init(struct target *target)
 	struct v4l2_ctrl *gain;
 	int ret;
 
-	ret = kobjtree_ctrl_handler_init(&target->bound, hdl, 3);
+	ret = kobjtree_ctrl_handler_init(&target->bound.tree, hdl, 3);
 	if (ret)
 		return ret;
-	ret = kobjtree_ctrl_handler_init(&target->bound, &target->hdl2, 1);
+	ret = kobjtree_ctrl_handler_init(&target->bound.tree, &target->hdl2,
+					 1);
 	if (ret)
 		return ret;
 	target_ctrl_new(target, hdl, &target_ctrl_ops, V4L2_CID_BRIGHTNESS);
@@ -399,6 +433,13 @@ static int target_fmt(struct file *file, void *priv, struct v4l2_format *f)
 	return 0;
 }
 
+/* For those that no test asks about. */
+static int target_no_fmt(struct file *file, void *priv, struct v4l2_format *f)
+{
+	target_touch(video_drvdata(file));
+	return 0;
+}
+
 static int target_open(struct file *file)
 {
 	msleep(slow_ms);
@@ -415,6 +456,12 @@ static const struct v4l2_ioctl_ops target_ioctl_ops = {
 	.vidioc_g_fmt_vid_cap = target_fmt,
 	.vidioc_try_fmt_vid_cap = target_fmt,
 	.vidioc_s_fmt_vid_cap = target_fmt,
+	.vidioc_g_fmt_vid_out = target_fmt,
+	.vidioc_g_fmt_vid_cap_mplane = target_no_fmt,
+	.vidioc_g_fmt_vid_out_mplane = target_no_fmt,
+	.vidioc_g_fmt_meta_cap = target_no_fmt,
+	.vidioc_g_fmt_vbi_cap = target_no_fmt,
+	.vidioc_g_fmt_sdr_cap = target_no_fmt,
 	.vidioc_reqbufs = vb2_ioctl_reqbufs,
 	.vidioc_create_bufs = vb2_ioctl_create_bufs,
 	.vidioc_prepare_buf = vb2_ioctl_prepare_buf,
@@ -434,42 +481,59 @@ static const struct v4l2_file_operations target_fops = {
 	.open = target_open,
 	.release = vb2_fop_release,
 	.read = vb2_fop_read,
+	.write = vb2_fop_write,
 	.poll = vb2_fop_poll,
 	.mmap = vb2_fop_mmap,
 	.unlocked_ioctl = video_ioctl2,
 };
 
+static const struct v4l2_file_operations target_radio_fops = {
+	.owner = THIS_MODULE,
+	.open = target_open,
+	.release = v4l2_fh_release,
+	.poll = v4l2_ctrl_poll,
+	.unlocked_ioctl = video_ioctl2,
+};
+
 /* === Driver === */
 
-static int target_node_init(struct target *target, struct target_node *node)
+static int target_node_init(struct target *target, int i)
 {
+	const struct target_kind *kind = &target_kinds[i];
+	struct target_node *node = &target->node[i];
 	struct video_device *vdev = &node->video.vdev;
 	int ret;
 
 	node->target = target;
+	node->kind = kind;
 	mutex_init(&node->lock);
 	spin_lock_init(&node->bufs_lock);
 	INIT_LIST_HEAD(&node->bufs);
 	INIT_DELAYED_WORK(&node->frame, target_frame);
-	ret = target_queue_init(node, target->bound.dev);
-	if (ret)
-		return ret;
+	if (kind->type) {
+		ret = target_queue_init(node, target->bound.dev);
+		if (ret)
+			return ret;
+		vdev->queue = &node->queue;
+		vdev->device_caps = V4L2_CAP_STREAMING | V4L2_CAP_READWRITE;
+	}
 
 	strscpy(vdev->name, KBUILD_MODNAME);
-	vdev->fops = &target_fops;
+	vdev->vfl_dir = V4L2_TYPE_IS_OUTPUT(kind->type) ? VFL_DIR_TX :
+							  VFL_DIR_RX;
+	vdev->fops = kind->type ? &target_fops : &target_radio_fops;
 	vdev->ioctl_ops = &target_ioctl_ops;
-	vdev->queue = &node->queue;
 	vdev->lock = &node->lock;
-	vdev->device_caps = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING |
-			    V4L2_CAP_READWRITE;
+	vdev->device_caps |= kind->caps;
 	video_set_drvdata(vdev, node);
 	return kobjtree_video_register(&node->video, &target->bound,
-				       &target->v4l2, VFL_TYPE_VIDEO, -1);
+				       &target->v4l2, kind->vfl, -1);
 }
 
 static int target_probe(struct platform_device *pdev)
 {
 	struct target *target;
+	unsigned int i;
 	int ret;
 
 	target = kobjtree_alloc_bound(&pdev->dev, struct target, bound,
@@ -480,21 +544,24 @@ static int target_probe(struct platform_device *pdev)
 	if (!target->hw)
 		return -ENOMEM;
 	target->node[0].target = target;
+	if (fail_step == 1)
+		return -EIO;
 	ret = target_ctrls_init(target);
-	if (ret)
-		return ret;
+	if (ret || fail_step == 2)
+		return ret ?: -EIO;
 	target->watcher.quiesce = target_quiesce;
 	ret = kobjtree_bound_watch(&target->bound, &target->watcher);
-	if (ret)
-		return ret;
+	if (ret || fail_step == 3)
+		return ret ?: -EIO;
 	target->v4l2.dev.ctrl_handler = &target->hdl;
 	ret = kobjtree_v4l2_register(&target->v4l2, &target->bound);
-	if (ret)
-		return ret;
-	ret = target_node_init(target, &target->node[0]) ?:
-	      target_node_init(target, &target->node[1]);
-	if (ret)
-		return ret;
+	if (ret || fail_step == 4)
+		return ret ?: -EIO;
+	for (i = 0; i < nodes && i < ARRAY_SIZE(target_kinds); i++) {
+		ret = target_node_init(target, i);
+		if (ret || fail_step == 5 + i)
+			return ret ?: -EIO;
+	}
 	if (!fail_after_ms)
 		return 0;
 	msleep(fail_after_ms);

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh disable=SC2034
+# For scripts that ask v4l2-compliance; sourced, not run.
+
+nr=0
+failed=0
+
+# ok STATUS NAME: a test passed if the status is 0
+ok() {
+	nr=$((nr + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $nr - $2"
+	else
+		echo "not ok $nr - $2"
+		failed=1
+	fi
+}
+
+# skip NAME
+skip() {
+	nr=$((nr + 1))
+	echo "ok $nr - $1 # SKIP no v4l2-compliance"
+}
+
+# compliance DEVICE: what v4l2-compliance has to say, without the node's name
+compliance() {
+	for node in "/sys/bus/platform/devices/$1/video4linux/"video*; do
+		v4l2-compliance -d "/dev/${node##*/}" -s5 2>&1 |
+			sed -n "s,/dev/${node##*/},the node,
+				s/^.*\(test .*: .*\)/\1/p
+				s/^.*fail: /fail: /p"
+	done
+}
+
+# total SAYS RESULT: how many tests had it
+total() { echo "$1" | grep -c "^test .*: $2"; }
+
+# totals NAME SAYS
+totals() { echo "# $1: $(total "$2" OK) OK, $(total "$2" FAIL) failed"; }
+
+# table SAYS...: test by test, a column for each; a test may come twice
+table() {
+	for says; do
+		echo "$says" | sed -n 's/^test //p'
+		echo
+	done | awk '
+	/^$/ { columns++; split("", seen); next }
+	{
+		result = $0
+		sub(/: [^:]*$/, "")
+		sub(/.*: /, "", result)
+		key = $0 " (" ++seen[$0] ")"
+		if (!(key in known)) { known[key] = 1; name[++n] = key }
+		cell[key, columns + 0] = result
+	}
+	END {
+		for (i = 1; i <= n; i++) {
+			line = ""
+			for (c = 0; c < columns; c++)
+				line = line " | " cell[name[i], c]
+			print "# " name[i] line
+		}
+	}'
+}
