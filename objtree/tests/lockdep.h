@@ -15,6 +15,7 @@
 #include <linux/debug_locks.h>
 #include <linux/irqflags.h>
 #include <linux/kthread.h>
+#include <linux/lockdep.h>
 #include <linux/preempt.h>
 #include <linux/processor.h>
 #include <linux/sched.h>
@@ -83,15 +84,28 @@ static inline void test_alone_end(struct test_alone *alone)
 			kthread_stop(alone->task[cpu]);
 }
 
-/* @statement does not sleep for long, nor wait for any other task. */
+/* What the caller took before the report, and released after it. */
+static inline void test_forget_locks(int depth)
+{
+#ifdef CONFIG_LOCKDEP
+	if (current->lockdep_depth <= depth)
+		return;
+	current->curr_chain_key = current->held_locks[depth].prev_chain_key;
+	current->lockdep_depth = depth;
+#endif
+}
+
+/* @statement ends with the locks that it began with, and waits for nobody. */
 #define LOCKDEP_REPORTS(test, statement) ({				\
 	struct test_alone alone = { };					\
+	int depth = lockdep_depth(current);				\
 	bool reports;							\
 									\
 	test_alone_begin(test, &alone);					\
 	debug_locks_silent = 1;						\
 	statement;							\
 	reports = !debug_locks;						\
+	test_forget_locks(depth);					\
 	debug_locks = 1;						\
 	debug_locks_silent = 0;						\
 	test_alone_end(&alone);						\
