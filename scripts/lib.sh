@@ -127,12 +127,14 @@ module_root() {
 
 # The scripts of selftests/ print TAP in the guest; they find there what its
 # Makefile built in $BIN, and for modprobe -d the modules in $MODULE_ROOT.
+# programs VERSION: sets $BIN and $scripts
 programs() {
-	export BIN=$cache/selftests-$version
+	export BIN=$cache/selftests-$1
 	scripts=()
 	[ -f "$top/selftests/Makefile" ] || return 0
 	mkdir -p "$BIN"
 	make -s -C "$top/selftests" OUTPUT="$BIN" \
-		KSFT="$("$top/scripts/kernel" --kernel "$version" source)/tools/testing/selftests" >&2 || die "building selftests failed"
+		KSFT="$("$top/scripts/kernel" --kernel "$1" source)/tools/testing/selftests" >&2 ||
+		die "building selftests failed"
 	mapfile -t scripts < <(find "$top/selftests" -maxdepth 1 -name '*.sh' -executable | sort)
 }

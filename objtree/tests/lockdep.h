@@ -38,6 +38,7 @@ static inline int test_hold_up(void *data)
 
 	local_irq_disable();
 	atomic_inc(&alone->held_up);
+	/* Pairs with test_alone_end(). */
 	while (!smp_load_acquire(&alone->over))
 		cpu_relax();
 	local_irq_enable();
@@ -76,6 +77,7 @@ static inline void test_alone_end(struct test_alone *alone)
 {
 	int cpu;
 
+	/* Pairs with test_hold_up(). */
 	smp_store_release(&alone->over, true);
 	migrate_enable();
 	sched_set_normal(current, 0);
