@@ -39,7 +39,7 @@
 
 /* === Points for tests, and what lockdep is taught === */
 
-#if IS_ENABLED(CONFIG_KUNIT)
+#if IS_ENABLED(CONFIG_KOBJTREE_KUNIT_TEST)
 /* A test that replaces this one steps in between; @where says where. */
 void kobjtree_point(const char *where, struct kobjtree_gate *gate)
 {

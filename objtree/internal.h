@@ -130,7 +130,7 @@ static inline struct kobjtree *kobjtree_slot_held(const struct kobjtree *obj)
 /* === Between the files === */
 
 /* gate.c */
-#if IS_ENABLED(CONFIG_KUNIT)
+#if IS_ENABLED(CONFIG_KOBJTREE_KUNIT_TEST)
 void kobjtree_point(const char *where, struct kobjtree_gate *gate);
 #else
 static inline void kobjtree_point(const char *where,
