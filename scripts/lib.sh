@@ -86,7 +86,9 @@ convert_drivers() {
 	for patch in "$top"/scripts/convert/*.cocci; do
 		file=$1/source/$(sed -n 's,^// Applies to: ,,p' "$patch")
 		name=$(basename "$file" .c | tr - _)_kobjtree
-		spatch --very-quiet --sp-file "$patch" -o "$dir/$name.new" "$file" >/dev/null ||
+		rm -f "$dir/$name.new"
+		spatch --very-quiet --sp-file "$patch" -o "$dir/$name.new" "$file" >/dev/null
+		[ -s "$dir/$name.new" ] ||
 			die "${patch##*/} does not apply to $file"
 		# make looks at the time
 		cmp -s "$dir/$name.new" "$dir/$name.c" || mv "$dir/$name.new" "$dir/$name.c"
