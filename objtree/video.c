@@ -289,8 +289,21 @@ static void kobjtree_video_release_work(struct work_struct *work)
 	struct kobjtree_video *video =
 		container_of(work, struct kobjtree_video, release);
 
-	kobjtree_vb2_release(&video->vb2);
+	kobjtree_vb2_release(&video->vb2, kobjtree_vb2_requests(&video->vdev));
 	kobjtree_put(&video->tree);
+}
+
+static bool kobjtree_video_quiesce_queue(struct kobjtree_video *video)
+{
+	struct mutex *requests = kobjtree_vb2_requests(&video->vdev);
+	unsigned int patience = KOBJTREE_VB2_PATIENCE;
+	struct kobjtree_vb2 *vb2 = &video->vb2;
+	bool locked = kobjtree_vb2_lock(requests, &patience);
+	bool done = kobjtree_vb2_quiesce(&vb2, 1, locked, &patience);
+
+	if (locked)
+		kobjtree_vb2_unlock(requests);
+	return done;
 }
 
 /* Has the reference that the registration took. */
@@ -299,9 +312,7 @@ static void kobjtree_video_quiesce(struct kobjtree_watcher *watcher)
 	struct kobjtree_video *video =
 		container_of(watcher, struct kobjtree_video, watcher);
 
-	struct kobjtree_vb2 *vb2 = &video->vb2;
-
-	if (vb2->queue && !kobjtree_vb2_quiesce(&vb2, 1))
+	if (video->vb2.queue && !kobjtree_video_quiesce_queue(video))
 		queue_work(kobjtree_video_wq, &video->release);
 	else
 		kobjtree_put(&video->tree);

@@ -23,8 +23,16 @@ int kobjtree_video_gate_ctrls(struct kobjtree *obj, struct kobjtree_gate *gate,
 /* video_vb2.c */
 int kobjtree_vb2_init(struct kobjtree_vb2 *v, struct vb2_queue *q,
 		      struct kobjtree *obj, struct kobjtree_gate *gate);
-bool kobjtree_vb2_quiesce(struct kobjtree_vb2 **queues, int n);
-void kobjtree_vb2_release(struct kobjtree_vb2 *v);
+
+/* For how many milliseconds a removal waits for locks in all. */
+#define KOBJTREE_VB2_PATIENCE	1000
+
+struct mutex *kobjtree_vb2_requests(struct video_device *vdev);
+bool kobjtree_vb2_lock(struct mutex *lock, unsigned int *patience);
+void kobjtree_vb2_unlock(struct mutex *lock);
+bool kobjtree_vb2_quiesce(struct kobjtree_vb2 **queues, int n, bool requests,
+			  unsigned int *patience);
+void kobjtree_vb2_release(struct kobjtree_vb2 *v, struct mutex *requests);
 
 /* video_m2m.c */
 #if IS_ENABLED(CONFIG_V4L2_MEM2MEM_DEV)

@@ -74,23 +74,39 @@ static void kobjtree_m2m_stop_jobs(struct kobjtree_m2m *m2m)
 }
 
 /* The buffers that are left, if any, are freed at close. */
-static void kobjtree_m2m_stop_file(struct kobjtree_m2m_ctx *ctx)
+static void kobjtree_m2m_stop_file(struct kobjtree_m2m_ctx *ctx, bool requests,
+				   unsigned int *patience)
 {
 	struct kobjtree_vb2 *queues[] = { &ctx->dst, &ctx->src };
 
-	kobjtree_vb2_quiesce(queues, ARRAY_SIZE(queues));
+	kobjtree_vb2_quiesce(queues, ARRAY_SIZE(queues), requests, patience);
 }
 
-static void kobjtree_m2m_quiesce(struct kobjtree_watcher *watcher)
+/* One patience for all: there may be any number of files. */
+static void kobjtree_m2m_stop(struct kobjtree_m2m *m2m, bool requests,
+			      unsigned int *patience)
 {
-	struct kobjtree_m2m *m2m =
-		container_of(watcher, struct kobjtree_m2m, watcher);
 	struct kobjtree_m2m_ctx *ctx;
 
 	guard(mutex)(&m2m->lock);
 	kobjtree_m2m_stop_jobs(m2m);
 	list_for_each_entry(ctx, &m2m->files, node)
-		kobjtree_m2m_stop_file(ctx);
+		kobjtree_m2m_stop_file(ctx, requests, patience);
+}
+
+/* The core closes a file under the lock of the requests. */
+static void kobjtree_m2m_quiesce(struct kobjtree_watcher *watcher)
+{
+	struct kobjtree_m2m *m2m =
+		container_of(watcher, struct kobjtree_m2m, watcher);
+	struct mutex *requests = m2m->vdev ? kobjtree_vb2_requests(m2m->vdev) :
+					     NULL;
+	unsigned int patience = KOBJTREE_VB2_PATIENCE;
+	bool locked = kobjtree_vb2_lock(requests, &patience);
+
+	kobjtree_m2m_stop(m2m, locked, &patience);
+	if (locked)
+		kobjtree_vb2_unlock(requests);
 }
 
 /* === Files === */
@@ -164,6 +180,7 @@ int kobjtree_m2m_open(struct kobjtree_m2m_ctx *ctx, struct file *file,
 	v4l2_fh_add(&ctx->fh, file);
 
 	guard(mutex)(&m2m->lock);
+	m2m->vdev = ctx->fh.vdev;
 	list_add(&ctx->node, &m2m->files);
 	return 0;
 }

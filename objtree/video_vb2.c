@@ -27,9 +27,6 @@
 
 #include "video.h"
 
-/* How many milliseconds the removal waits for the queue's lock. */
-#define KOBJTREE_VB2_PATIENCE	1000
-
 static struct kobjtree_vb2 *to_kobjtree_vb2(struct vb2_queue *q)
 {
 	return container_of(q->ops, struct kobjtree_vb2, ops);
@@ -237,17 +234,36 @@ static void kobjtree_vb2_undo_all(struct kobjtree_vb2 *v)
 
 /* === Removal === */
 
-/* All that hold it are short, but for those that touch user memory. */
-static bool kobjtree_vb2_lock(struct mutex *lock)
+/* Under it requests are queued; a queue's goes inside. NULL: there are none. */
+struct mutex *kobjtree_vb2_requests(struct video_device *vdev)
 {
-	unsigned int ms;
+	struct v4l2_device *v4l2 = vdev->v4l2_dev;
 
-	for (ms = 0; ms < KOBJTREE_VB2_PATIENCE; ms++) {
-		if (mutex_trylock(lock))
-			return true;
+	return v4l2_device_supports_requests(v4l2) ?
+	       &v4l2->mdev->req_queue_mutex : NULL;
+}
+
+/*
+ * All that hold @lock are short, but for those that touch user memory: wait no
+ * longer than @patience, in milliseconds, of which the rest is left.
+ */
+bool kobjtree_vb2_lock(struct mutex *lock, unsigned int *patience)
+{
+	if (!lock)
+		return true;
+	while (!mutex_trylock(lock)) {
+		if (!*patience)
+			return false;
+		--*patience;
 		fsleep(USEC_PER_MSEC);
 	}
-	return false;
+	return true;
+}
+
+void kobjtree_vb2_unlock(struct mutex *lock)
+{
+	if (lock)
+		mutex_unlock(lock);
 }
 
 static void kobjtree_vb2_release_locked(struct vb2_queue *q)
@@ -259,14 +275,15 @@ static void kobjtree_vb2_release_locked(struct vb2_queue *q)
 }
 
 /*
- * Stop the hardware and free the buffers, of queues with one lock. False if the
- * lock was not to be had: the hardware is stopped, who sleeps is woken, and the
- * buffers are still to be freed.
+ * Stop the hardware and free the buffers, of queues with one lock. False if that
+ * was not to be had, or that of the requests was not: the hardware is stopped, who
+ * sleeps is woken, and the buffers are still to be freed.
  */
-bool kobjtree_vb2_quiesce(struct kobjtree_vb2 **queues, int n)
+bool kobjtree_vb2_quiesce(struct kobjtree_vb2 **queues, int n, bool requests,
+			  unsigned int *patience)
 {
 	struct mutex *lock = queues[0]->queue->lock;
-	bool locked = kobjtree_vb2_lock(lock);
+	bool locked = requests && kobjtree_vb2_lock(lock, patience);
 	int i;
 
 	for (i = 0; i < n; i++) {
@@ -278,14 +295,17 @@ bool kobjtree_vb2_quiesce(struct kobjtree_vb2 **queues, int n)
 		}
 	}
 	if (locked)
-		mutex_unlock(lock);
+		kobjtree_vb2_unlock(lock);
 	return locked;
 }
 
-void kobjtree_vb2_release(struct kobjtree_vb2 *v)
+void kobjtree_vb2_release(struct kobjtree_vb2 *v, struct mutex *requests)
 {
-	guard(mutex)(v->queue->lock);
-	kobjtree_vb2_release_locked(v->queue);
+	if (requests)
+		mutex_lock(requests);
+	scoped_guard(mutex, v->queue->lock)
+		kobjtree_vb2_release_locked(v->queue);
+	kobjtree_vb2_unlock(requests);
 }
 
 /* === Init === */

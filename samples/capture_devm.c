@@ -12,6 +12,7 @@
 #include <media/v4l2-device.h>
 #include <media/v4l2-event.h>
 #include <media/v4l2-ioctl.h>
+#include <media/v4l2-subdev.h>
 #include <media/videobuf2-v4l2.h>
 #include <media/videobuf2-vmalloc.h>
 
@@ -30,6 +31,7 @@ struct cam_regs {
 struct cam {
 	struct v4l2_device v4l2;
 	struct video_device vdev;
+	struct v4l2_subdev sensor;
 	struct v4l2_ctrl_handler hdl;
 	struct vb2_queue queue;
 	struct mutex lock;		/* of the node and of the queue */
@@ -59,7 +61,12 @@ static void cam_frame(struct work_struct *work)
 {
 	struct cam *cam = container_of(work, struct cam, frame.work);
 	struct cam_buf *buf = cam_next_buf(cam);
+	const struct v4l2_event event = {
+		.type = V4L2_EVENT_FRAME_SYNC,
+		.u.frame_sync.frame_sequence = cam->regs->frames,
+	};
 
+	v4l2_event_queue(&cam->vdev, &event);
 	if (buf) {
 		memset(vb2_plane_vaddr(&buf->vb.vb2_buf, 0),
 		       cam->regs->brightness, CAM_SIZE);
@@ -71,6 +78,25 @@ static void cam_frame(struct work_struct *work)
 	cam->regs->frames++;
 	schedule_delayed_work(&cam->frame, msecs_to_jiffies(CAM_FRAME_MS));
 }
+
+/* === Sensor === */
+
+/* It has no device node of its own: the core does not make those safe. */
+static int cam_sensor_s_stream(struct v4l2_subdev *sd, int enable)
+{
+	struct cam *cam = container_of(sd, struct cam, sensor);
+
+	cam->regs->enable = enable;
+	return 0;
+}
+
+static const struct v4l2_subdev_video_ops cam_sensor_video_ops = {
+	.s_stream = cam_sensor_s_stream,
+};
+
+static const struct v4l2_subdev_ops cam_sensor_ops = {
+	.video = &cam_sensor_video_ops,
+};
 
 /* === Queue === */
 
@@ -107,7 +133,7 @@ static int cam_start_streaming(struct vb2_queue *q, unsigned int count)
 	struct cam *cam = vb2_get_drv_priv(q);
 
 	cam->regs->frames = 0;
-	cam->regs->enable = 1;
+	v4l2_subdev_call(&cam->sensor, video, s_stream, 1);
 	schedule_delayed_work(&cam->frame, msecs_to_jiffies(CAM_FRAME_MS));
 	return 0;
 }
@@ -118,7 +144,7 @@ static void cam_stop_streaming(struct vb2_queue *q)
 	struct cam_buf *buf;
 
 	cancel_delayed_work_sync(&cam->frame);
-	cam->regs->enable = 0;
+	v4l2_subdev_call(&cam->sensor, video, s_stream, 0);
 	while ((buf = cam_next_buf(cam)))
 		vb2_buffer_done(&buf->vb.vb2_buf, VB2_BUF_STATE_ERROR);
 }
@@ -223,6 +249,14 @@ static int cam_s_fmt(struct file *file, void *priv, struct v4l2_format *f)
 	return cam_fmt(file, priv, f);
 }
 
+static int cam_subscribe_event(struct v4l2_fh *fh,
+			       const struct v4l2_event_subscription *sub)
+{
+	if (sub->type == V4L2_EVENT_FRAME_SYNC)
+		return v4l2_event_subscribe(fh, sub, 4, NULL);
+	return v4l2_ctrl_subscribe_event(fh, sub);
+}
+
 static const struct v4l2_ioctl_ops cam_ioctl_ops = {
 	.vidioc_querycap = cam_querycap,
 	.vidioc_enum_input = cam_enum_input,
@@ -243,7 +277,7 @@ static const struct v4l2_ioctl_ops cam_ioctl_ops = {
 	.vidioc_streamon = vb2_ioctl_streamon,
 	.vidioc_streamoff = vb2_ioctl_streamoff,
 	.vidioc_log_status = v4l2_ctrl_log_status,
-	.vidioc_subscribe_event = v4l2_ctrl_subscribe_event,
+	.vidioc_subscribe_event = cam_subscribe_event,
 	.vidioc_unsubscribe_event = v4l2_event_unsubscribe,
 };
 
@@ -289,6 +323,12 @@ static int cam_probe(struct platform_device *pdev)
 		goto free_handler;
 
 	ret = cam_queue_init(cam, &pdev->dev);
+	if (ret)
+		goto free_handler;
+
+	v4l2_subdev_init(&cam->sensor, &cam_sensor_ops);
+	strscpy(cam->sensor.name, "sensor");
+	ret = v4l2_device_register_subdev(&cam->v4l2, &cam->sensor);
 	if (ret)
 		goto free_handler;
 

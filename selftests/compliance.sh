@@ -24,8 +24,9 @@ skip() {
 
 # compliance DEVICE: what v4l2-compliance has to say, without the node's name
 compliance() {
+	echo "# asking v4l2-compliance about $1" >&2
 	for node in "/sys/bus/platform/devices/$1/video4linux/"video*; do
-		v4l2-compliance -d "/dev/${node##*/}" -s5 2>&1 |
+		timeout 120 v4l2-compliance -d "/dev/${node##*/}" -s5 2>&1 |
 			sed -n "s,/dev/${node##*/},the node,
 				s/^.*\(test .*: .*\)/\1/p
 				s/^.*fail: /fail: /p"

@@ -301,6 +301,67 @@ static bool test_fault_in_qbuf(void)
 	return unbind_under_fault(qbuf_of_fault);
 }
 
+/* The one in the fault has the lock that the one in DQBUF wakes up to. */
+static bool test_fault_beside_dqbuf(void)
+{
+	struct sleeper *s = calloc(2, sizeof(*s));
+	struct pollfd pfd = { .events = POLLIN };
+	int fd = bind_and_open(0);
+	bool ok;
+
+	if (!CHECK(fd >= 0) || !start_of(fd, cap, BUFS) || !fault_setup())
+		return false;
+	s[0].fn = wait_for_result;
+	s[0].fd = fd;
+	s[1].fn = qbuf_of_fault;
+	s[1].fd = fd;
+	if (!sleeper_start(&s[0]) || !sleeper_start(&s[1]))
+		return false;
+	pfd.fd = fault.fd;
+	ok = CHECK(poll(&pfd, 1, SOON_MS) == 1) & CHECK(do_unbind());
+	ok &= CHECK(!sleeper_ended(&s[1])) & fault_resolve();
+	if (!sleeper_join(&s[0]) || !sleeper_join(&s[1]))
+		return false;
+	ok &= CHECK(s[0].ret == -1) & CHECK(s[0].err == ENODEV);
+	close(fd);
+	close(fault.fd);
+	munmap(fault.page, fault.size);
+	free(s);
+	return ok;
+}
+
+/* However many they are, the unbind waits no longer than for one. */
+static bool test_faults_in_many(void)
+{
+	struct sleeper *s = calloc(8, sizeof(*s));
+	bool ok = CHECK(do_bind()) && fault_setup();
+	long start;
+	int i;
+
+	if (!ok)
+		return false;
+	for (i = 0; i < 8; i++) {
+		s[i].fn = qbuf_of_fault;
+		s[i].fd = open_video(0);
+		if (!CHECK(s[i].fd >= 0) || !sleeper_start(&s[i]))
+			return false;
+	}
+	start = now_ms();
+	ok = CHECK(do_unbind()) & CHECK(now_ms() - start < SOON_MS);
+	for (i = 0; i < 8; i++)
+		ok &= CHECK(!sleeper_ended(&s[i]));
+	ok &= fault_resolve();
+	for (i = 0; i < 8; i++) {
+		if (!sleeper_join(&s[i]))
+			return false;
+		close(s[i].fd);
+	}
+	close(fault.fd);
+	munmap(fault.page, fault.size);
+	free(s);
+	return ok;
+}
+
 static bool test_module_busy(void)
 {
 	int fd = bind_and_open(0);
@@ -591,6 +652,8 @@ static const struct {
 	{ { "memory", test_memory }, always },
 	{ { "rebind", test_rebind }, always },
 	{ { "fault_in_qbuf", test_fault_in_qbuf }, always },
+	{ { "fault_beside_dqbuf", test_fault_beside_dqbuf }, always },
+	{ { "faults_in_many", test_faults_in_many }, always },
 	{ { "module_busy", test_module_busy }, always },
 	{ { "job_aborted", test_job_aborted }, is_test_driver },
 	{ { "job_waited_for", test_job_waited_for }, is_test_driver },

@@ -40,6 +40,7 @@
  * @lock: of @files; a file is closed under it, so that none is half stopped when
  *	the hardware goes
  * @files: the open ones
+ * @vdev: the node, if it was ever opened
  *
  * No member but @dev is for drivers.
  */
@@ -52,6 +53,7 @@ struct kobjtree_m2m {
 	struct kobjtree_watcher watcher;
 	struct mutex lock;
 	struct list_head files;
+	struct video_device *vdev;
 };
 
 /**
