@@ -77,8 +77,9 @@ static ssize_t sensor_read(struct file *file, char __user *buf, size_t count,
 
 	if (file->f_flags & O_NONBLOCK && !READ_ONCE(s->ready))
 		return -EAGAIN;
-	ret = wait_event_interruptible(s->wait, READ_ONCE(s->gone) ||
-						xchg(&s->ready, false));
+	ret = wait_event_interruptible(s->wait,
+				       READ_ONCE(s->gone) ||
+				       xchg(&s->ready, false));
 	if (ret)
 		return ret;
 	guard(rwsem_read)(&s->lock);
