@@ -16,6 +16,11 @@
 #define SESSION_START		_IOW('s', 0x42, __u32)
 /* How many sessions there are. */
 #define SESSION_COUNT		_IOR('s', 0x43, __u32)
+/* The voltage of a lamp, in mV. An open file keeps the lamp on. */
+#define LAMP_SET		_IOW('s', 0x44, __u32)
+#define LAMP_GET		_IOR('s', 0x45, __u32)
+/* 1: it has lost its supply. */
+#define LAMP_LOST		_IOR('s', 0x46, __u32)
 
 #ifdef __KERNEL__
 

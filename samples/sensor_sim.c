@@ -20,6 +20,9 @@
 static const char * const sensor_sim_names[] = {
 	"sensor_devm", "sensor_rwsem", "sensor_kobjtree",
 	"pair_devm", "pair_kobjtree",
+	"supply_devm", "supply_kobjtree", "supply_kobjtree_sub",
+	"lamp_devm", "lamp_kobjtree",
+	"isp_kobjtree", "isp_kobjtree_sensor",
 };
 
 static struct platform_device *sensor_sim_devs[ARRAY_SIZE(sensor_sim_names)];
