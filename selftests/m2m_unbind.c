@@ -92,7 +92,7 @@ static bool test_late_calls(void)
 	struct v4l2_capability caps;
 	bool ok;
 
-	if (!CHECK(fd >= 0) || !CHECK(find_node_above(-1, &number)))
+	if (!CHECK(fd >= 0) || !CHECK(find_node_after(-1, &number)))
 		return false;
 	ok = CHECK(!ioctl(fd, VIDIOC_S_CTRL, &ctrl));
 	ok &= start_both(fd, BUFS);

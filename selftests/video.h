@@ -25,10 +25,30 @@
 
 /* === The nodes === */
 
-/* The lowest of the driver's video nodes whose number is above @above. */
-static inline bool find_node_above(int above, int *number)
+/* The V4L2 core's count of the nodes of a device, -1 if @number has none. */
+static inline int node_index(int number)
 {
-	int n, lowest = INT_MAX;
+	char path[128];
+	int index = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/video4linux/video%d/index",
+		 number);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%d", &index) != 1)
+		index = -1;
+	if (f)
+		fclose(f);
+	return index;
+}
+
+/*
+ * The driver's video node that comes after that with @index, in the order in which
+ * it registered them: a number that is freed meanwhile goes to a later one.
+ */
+static inline bool find_node_after(int index, int *number)
+{
+	int n, i, first = INT_MAX;
 	struct dirent *entry;
 	char dir[256];
 	DIR *d;
@@ -38,13 +58,17 @@ static inline bool find_node_above(int above, int *number)
 	d = opendir(dir);
 	if (!d)
 		return false;
-	while ((entry = readdir(d)))
-		if (sscanf(entry->d_name, "video%d", &n) == 1 && n > above &&
-		    n < lowest)
-			lowest = n;
+	while ((entry = readdir(d))) {
+		if (sscanf(entry->d_name, "video%d", &n) != 1)
+			continue;
+		i = node_index(n);
+		if (i > index && i < first) {
+			first = i;
+			*number = n;
+		}
+	}
 	closedir(d);
-	*number = lowest;
-	return lowest < INT_MAX;
+	return first < INT_MAX;
 }
 
 static inline int open_number(int number, int flags)
@@ -59,7 +83,7 @@ static inline int open_video(int flags)
 {
 	int number;
 
-	if (!find_node_above(-1, &number)) {
+	if (!find_node_after(-1, &number)) {
 		errno = ENOENT;
 		return -1;
 	}
@@ -380,7 +404,7 @@ static inline bool nothing_published(void)
 {
 	int number;
 
-	return CHECK(!bound()) && CHECK(!find_node_above(-1, &number));
+	return CHECK(!bound()) && CHECK(!find_node_after(-1, &number));
 }
 
 /*

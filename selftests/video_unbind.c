@@ -64,7 +64,7 @@ static bool test_late_calls(void)
 	bool ok;
 	char c;
 
-	if (!CHECK(fd >= 0) || !CHECK(find_node_above(-1, &number)))
+	if (!CHECK(fd >= 0) || !CHECK(find_node_after(-1, &number)))
 		return false;
 	ok = CHECK(!ioctl(fd, VIDIOC_S_CTRL, &ctrl));
 	ok &= start(fd, BUFS);
@@ -439,8 +439,8 @@ static bool two_nodes(bool second_first)
 	int first, second, a, b;
 	bool ok;
 
-	if (!CHECK(do_bind()) || !CHECK(find_node_above(-1, &first)) ||
-	    !CHECK(find_node_above(first, &second)))
+	if (!CHECK(do_bind()) || !CHECK(find_node_after(-1, &first)) ||
+	    !CHECK(find_node_after(node_index(first), &second)))
 		return false;
 	a = open_number(first, 0);
 	b = open_number(second, 0);
