@@ -9,6 +9,7 @@
 #include <linux/kobjtree_chrdev.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/platform_device.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
@@ -35,6 +36,8 @@ module_param(releases, int, 0444);
 module_param(objects, int, 0444);
 MODULE_PARM_DESC(objects, "those whose release was not called yet");
 
+static DEFINE_MUTEX(objects_lock);
+
 struct test {
 	struct kobjtree_bound bound;
 	struct kobjtree_chrdev chr;
@@ -42,6 +45,7 @@ struct test {
 	struct kobjtree_chrdev raw;
 	void *hw;
 	wait_queue_head_t wait;
+	bool counted;
 };
 
 static struct test *test_of(struct file *file)
@@ -299,7 +303,10 @@ static const struct kobjtree_chrdev_ops test_raw_ops = {
 
 static void test_end(struct kobjtree *obj)
 {
-	objects--;
+	struct test *t = container_of(obj, struct test, bound.tree);
+
+	guard(mutex)(&objects_lock);
+	objects -= t->counted;
 }
 
 DEFINE_KOBJTREE_TYPE(test_type, struct test, bound.tree, .release = test_end);
@@ -312,7 +319,9 @@ static int test_probe(struct platform_device *pdev)
 	t = kobjtree_alloc_bound(&pdev->dev, struct test, bound, &test_type);
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	objects++;
+	scoped_guard(mutex, &objects_lock)
+		objects++;
+	t->counted = true;
 	init_waitqueue_head(&t->wait);
 	t->hw = (void *)devm_get_free_pages(&pdev->dev, GFP_KERNEL | __GFP_ZERO |
 					    __GFP_COMP, get_order(TEST_SIZE));
