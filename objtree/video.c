@@ -390,10 +390,12 @@ static int kobjtree_video_publish(struct kobjtree_video *video,
 /* Ends the first reference where the core does not: it forgets the device. */
 static void kobjtree_video_abort(struct kobjtree_video *video)
 {
-	if (video->vdev.dev.kobj.state_initialized)
-		put_device(&video->vdev.dev);
-	else
+	if (!video->vdev.dev.kobj.state_initialized)
 		kobjtree_put(&video->tree);
+#ifndef COMPAT_V4L2_PUTS_DEVICE
+	else
+		put_device(&video->vdev.dev);
+#endif
 }
 
 static int kobjtree_video_watch(struct kobjtree_video *video,

@@ -110,6 +110,7 @@ DEFINE_CLASS(kobjtree_video_section, struct kobjtree_video *,
 	X(vidioc_enum_output, struct v4l2_output *)			\
 	X(vidioc_g_output, unsigned int *)				\
 	X(vidioc_s_output, unsigned int)				\
+	KOBJTREE_VIDEO_CTRL_OPS(X)					\
 	X(vidioc_query_ext_ctrl, struct v4l2_query_ext_ctrl *)		\
 	X(vidioc_g_ext_ctrls, struct v4l2_ext_controls *)		\
 	X(vidioc_s_ext_ctrls, struct v4l2_ext_controls *)		\
@@ -151,6 +152,15 @@ DEFINE_CLASS(kobjtree_video_section, struct kobjtree_video *,
 	X(vidioc_dv_timings_cap, struct v4l2_dv_timings_cap *)		\
 	X(vidioc_g_edid, struct v4l2_edid *)				\
 	X(vidioc_s_edid, struct v4l2_edid *)
+
+#ifdef COMPAT_V4L2_CTRL_OPS
+#define KOBJTREE_VIDEO_CTRL_OPS(X)					\
+	X(vidioc_queryctrl, struct v4l2_queryctrl *)			\
+	X(vidioc_g_ctrl, struct v4l2_control *)				\
+	X(vidioc_s_ctrl, struct v4l2_control *)
+#else
+#define KOBJTREE_VIDEO_CTRL_OPS(X)
+#endif
 
 #ifdef CONFIG_VIDEO_ADV_DEBUG
 #define KOBJTREE_VIDEO_DEBUG_OPS(X)					\

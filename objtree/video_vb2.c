@@ -24,6 +24,7 @@
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <media/videobuf2-core.h>
+#include <media/videobuf2-v4l2.h>
 
 #include "video.h"
 
@@ -310,6 +311,25 @@ void kobjtree_vb2_release(struct kobjtree_vb2 *v, struct mutex *requests)
 
 /* === Init === */
 
+#ifdef COMPAT_VB2_WAIT_OPS
+
+#define KOBJTREE_VB2_WAIT_OPS	2
+
+/* As vb2 does by itself where it does not ask. */
+static void kobjtree_vb2_wait_ops(struct kobjtree_vb2 *v)
+{
+	v->ops.wait_prepare = v->drv->wait_prepare ?: vb2_ops_wait_prepare;
+	v->ops.wait_finish = v->drv->wait_finish ?: vb2_ops_wait_finish;
+}
+
+#else
+
+#define KOBJTREE_VB2_WAIT_OPS	0
+
+static void kobjtree_vb2_wait_ops(struct kobjtree_vb2 *v) { }
+
+#endif
+
 int kobjtree_vb2_init(struct kobjtree_vb2 *v, struct vb2_queue *q,
 		      struct kobjtree *obj, struct kobjtree_gate *gate)
 {
@@ -339,8 +359,10 @@ int kobjtree_vb2_init(struct kobjtree_vb2 *v, struct vb2_queue *q,
 	};
 	if (v->drv->buf_out_validate)
 		v->ops.buf_out_validate = kobjtree_vb2_buf_out_validate;
+	kobjtree_vb2_wait_ops(v);
 	/* An operation that a newer kernel has added would not be gated. */
-	static_assert(sizeof(v->ops) == 12 * sizeof(void (*)(void)));
+	static_assert(sizeof(v->ops) ==
+		      (12 + KOBJTREE_VB2_WAIT_OPS) * sizeof(void (*)(void)));
 	q->ops = &v->ops;
 	return 0;
 }

@@ -155,6 +155,10 @@ static const struct vb2_ops cam_vb2_ops = {
 	.buf_queue = cam_buf_queue,
 	.start_streaming = cam_start_streaming,
 	.stop_streaming = cam_stop_streaming,
+#ifdef COMPAT_VB2_WAIT_OPS
+	.wait_prepare = vb2_ops_wait_prepare,
+	.wait_finish = vb2_ops_wait_finish,
+#endif
 };
 
 static int cam_queue_init(struct cam *cam, struct device *dev)

@@ -2,6 +2,7 @@
 /*
  * An action of this module on an object of another module's type.
  */
+#undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>

@@ -2,6 +2,7 @@
 /*
  * An object whose deferred release still runs when the module is unloaded.
  */
+#undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>

@@ -3,6 +3,7 @@
  * The wrong way: an object whose deferred release still runs when the module
  * is unloaded, and a module exit that does not wait for it.
  */
+#undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>

@@ -3,6 +3,7 @@
  * An object that other modules hang something on, and that lives until 1 is
  * written to /sys/module/kobjtree_test_keeper/parameters/drop.
  */
+#undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kobjtree.h>
