@@ -15,6 +15,9 @@ test:
 storm:
 	@STORM=60 scripts/test --kernel $(KERNEL) chrdev_storm.sh
 
+matrix:
+	@set -f; scripts/matrix $(ONLY)
+
 check:
 	@scripts/check
 
@@ -25,6 +28,7 @@ help:
 	@echo 'make               the modules, for the running kernel or KDIR='
 	@echo 'make test          every test, in User-Mode Linux; T=SUITE[.TEST] for some, KERNEL=6.12|6.1'
 	@echo 'make storm         a minute of all operations against bind and unbind'
+	@echo "make matrix        all of it on every kernel; ONLY='6.12-* *-plain' for some rows"
 	@echo 'make check         style, documentation and static checks'
 	@echo 'make demo          unplug a device in use, with and without kobjtree'
 	@echo 'make clean         remove what make built here'
@@ -32,4 +36,4 @@ help:
 	@echo 'Kernels and test builds are kept in $${KOBJTREE_CACHE:-~/.cache/kobjtree}.'
 
 .DEFAULT_GOAL := modules
-.PHONY: modules clean test storm check demo help
+.PHONY: modules clean test storm matrix check demo help
