@@ -29,6 +29,7 @@ static void kobjtree_bound_unbind(void *data)
 	struct kobjtree_bound *bound = data;
 
 	kobjtree_unplug(&bound->gate);
+	kobjtree_graph_bind(&bound->tree, NULL);
 	kobjtree_put(&bound->tree);
 }
 
@@ -40,6 +41,7 @@ static void kobjtree_bound_end(void *data)
 	kobjtree_unplug(&bound->gate);
 	bound->gate.dev = NULL;
 	bound->dev = NULL;
+	kobjtree_graph_bind(&bound->tree, NULL);
 	kobjtree_put(&bound->tree);
 }
 
@@ -60,6 +62,7 @@ void *__kobjtree_alloc_bound(struct device *dev, size_t size, size_t offset,
 	__kobjtree_gate_init(&bound->gate, &bound->tree, name, key);
 	bound->gate.dev = dev;
 	bound->dev = dev;
+	kobjtree_graph_bind(&bound->tree, dev_name(dev));
 	ret = devm_add_action_or_reset(dev, kobjtree_bound_end, bound);
 	return ret ? ERR_PTR(ret) : p;
 }
@@ -81,9 +84,12 @@ int kobjtree_bind(struct kobjtree_bound *bound, struct device *dev)
 	int ret;
 
 	kobjtree_get(&bound->tree);
+	kobjtree_graph_bind(&bound->tree, dev_name(dev));
 	ret = devm_add_action(dev, kobjtree_bound_unbind, bound);
-	if (ret)
+	if (ret) {
+		kobjtree_graph_bind(&bound->tree, NULL);
 		kobjtree_put(&bound->tree);
+	}
 	return ret;
 }
 EXPORT_SYMBOL_GPL(kobjtree_bind);

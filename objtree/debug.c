@@ -73,6 +73,7 @@ static void *kobjtree_edge_hint(void *addr)
 static bool kobjtree_edge_fixup_free(void *addr, enum debug_obj_state state)
 {
 	struct kobjtree_edge *edge = addr;
+	struct kobjtree *held;
 
 	if (state != ODEBUG_STATE_ACTIVE)
 		return false;
@@ -80,7 +81,9 @@ static bool kobjtree_edge_fixup_free(void *addr, enum debug_obj_state state)
 		kobjtree_debug_unlink(edge);
 		return true;
 	}
-	kobjtree_misuse(kobjtree_edge_remove(edge),
+	held = kobjtree_edge_remove(edge);
+	kobjtree_graph_held(held, -1);
+	kobjtree_misuse(held,
 			"memory of an edge that holds this is freed");
 	return true;
 }

@@ -115,9 +115,11 @@ static int kobjtree_connect(struct kobjtree *holder, struct kobjtree_edge *edge,
 	int ret;
 
 	kobjtree_debug_link(edge);
+	kobjtree_graph_held(held, 1);
 	ret = kobjtree_add(holder, edge, held, flags, fresh);
 	if (!ret)
 		return 0;
+	kobjtree_graph_held(held, -1);
 	kobjtree_debug_unlink(edge);
 	return kobjtree_refused(holder, ret);
 }
@@ -251,6 +253,7 @@ bool kobjtree_unlink(struct kobjtree *holder, struct kobjtree_edge *edge)
 	}
 	if (!held)
 		return false;
+	kobjtree_graph_held(held, -1);
 	kobjtree_put(held);
 	return true;
 }
@@ -307,6 +310,7 @@ bool kobjtree_drop(struct kobjtree *holder, struct kobjtree *held)
 	}
 	if (flags & KOBJTREE_EDGE_ALLOC)
 		kfree(edge);
+	kobjtree_graph_held(held, -1);
 	kobjtree_put(held);
 	return true;
 }

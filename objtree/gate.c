@@ -460,5 +460,6 @@ void __kobjtree_gate_init(struct kobjtree_gate *gate, struct kobjtree *obj,
 	init_waitqueue_head(&gate->wait);
 	lockdep_init_map(&gate->dep_map, name, key, 0);
 	kobjtree_embed_action(obj, &gate->action, kobjtree_gate_end, gate);
+	kobjtree_graph_gate(obj, gate);
 }
 EXPORT_SYMBOL_GPL(__kobjtree_gate_init);

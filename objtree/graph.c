@@ -1,38 +1,106 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The graph for people: debugfs kobjtree/graph, in the language of Graphviz.
+ * The graph for people and tools: debugfs kobjtree/objects, a line of JSON for
+ * each object, and kobjtree/graph, in the language of Graphviz.
  *
- * Owns a record of each object, in kernels with debugobjects. An object whose
- * record could not be had is missing there, and nowhere else.
+ * Owns a record of each object. An object whose record could not be had is
+ * missing in these files, and nowhere else.
  *
  * Invariant: a record is in the table from the object's init to the end of its
- * teardown. The table's lock is taken before an object's, never after.
+ * teardown, so that under the table's lock the memory of the object is there.
+ * That lock is taken before an object's, never after.
+ *
+ * A reader takes no reference, which would put off the end of what it looks at.
+ * It takes the locks for one piece of text at a time. In between a cursor keeps
+ * its place among the records, and another one among what hangs on an object,
+ * which that object takes off when it goes.
+ *
+ *   reader: head -> objects, a piece or several for each -> tail -> end
  */
 #include <linux/debugfs.h>
 #include <linux/hashtable.h>
+#include <linux/kobjtree_gate.h>
+#include <linux/list.h>
+#include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
 #include "internal.h"
 
-/* @hidden: the object, complemented so that kmemleak sees one that is lost */
+/* What hangs on an object and is looked at before interrupts are let in. */
+#define KOBJTREE_READ_BATCH	32
+
+/*
+ * @hidden: the object, complemented so that kmemleak sees one that is lost; 0
+ *	in the cursor of a reader
+ * @hidden_gate: its gate, likewise, 0 if there is none
+ * @held: how many of its references edges and members have
+ * @bindings: how many are those of a device's binding
+ */
 struct kobjtree_record {
 	struct hlist_node node;
+	struct list_head list;
 	unsigned long hidden;
+	unsigned long hidden_gate;
 	unsigned long id;
+	long held;
+	int bindings;
 	char name[32];
+	char device[32];
+};
+
+enum kobjtree_read_part {
+	KOBJTREE_READ_HEAD,
+	KOBJTREE_READ_OBJECTS,
+	KOBJTREE_READ_END,
+};
+
+/*
+ * @obj: the object that @cursor is in, and that @id is of
+ * @open: text of an object was begun and not ended
+ * @newest: the last record to read, or the end would run ahead
+ * @pos: which piece @text is, -1 before the first
+ */
+struct kobjtree_reader {
+	struct list_head list;
+	const struct kobjtree_format *format;
+	struct kobjtree_record at;
+	struct kobjtree *obj;
+	struct kobjtree_node cursor;
+	unsigned long id;
+	unsigned long newest;
+	enum kobjtree_read_part part;
+	bool open;
+	unsigned int edges;
+	loff_t pos;
+	size_t len;
+	char text[3072];
+};
+
+struct kobjtree_format {
+	void (*head)(struct kobjtree_reader *r);
+	void (*object)(struct kobjtree_reader *r,
+		       const struct kobjtree_record *rec);
+	void (*edge)(struct kobjtree_reader *r, unsigned long to,
+		     const char *kind);
+	void (*object_end)(struct kobjtree_reader *r, bool cut);
+	void (*tail)(struct kobjtree_reader *r);
 };
 
 static DEFINE_SPINLOCK(kobjtree_graph_lock);
 static DEFINE_HASHTABLE(kobjtree_graph, 10);
+static LIST_HEAD(kobjtree_records);	/* oldest first, and the cursors */
+static LIST_HEAD(kobjtree_readers);
 static unsigned long kobjtree_graph_id;
 static unsigned long kobjtree_graph_missing;
 static struct dentry *kobjtree_dir;
 
-static const struct kobjtree *kobjtree_recorded(const struct kobjtree_record *rec)
+/* === Records === */
+
+static struct kobjtree *kobjtree_recorded(const struct kobjtree_record *rec)
 {
-	return (const struct kobjtree *)~rec->hidden;
+	return (struct kobjtree *)~rec->hidden;
 }
 
 static struct kobjtree_record *kobjtree_record(const struct kobjtree *obj)
@@ -47,6 +115,16 @@ static struct kobjtree_record *kobjtree_record(const struct kobjtree *obj)
 	return NULL;
 }
 
+/* What needs no escape in either language. */
+static void kobjtree_copy_name(char *to, const char *from, size_t size)
+{
+	strscpy(to, from, size);
+	for (; *to; to++) {
+		if (*to < ' ' || *to > '~' || *to == '"' || *to == '\\')
+			*to = '?';
+	}
+}
+
 /* @name goes with its module, which may be before @obj does. */
 void kobjtree_graph_add(const struct kobjtree *obj, const char *name)
 {
@@ -55,7 +133,7 @@ void kobjtree_graph_add(const struct kobjtree *obj, const char *name)
 
 	if (rec) {
 		rec->hidden = ~(unsigned long)obj;
-		strscpy(rec->name, name, sizeof(rec->name));
+		kobjtree_copy_name(rec->name, name, sizeof(rec->name));
 	}
 	guard(spinlock_irqsave)(&kobjtree_graph_lock);
 	if (!rec) {
@@ -64,6 +142,30 @@ void kobjtree_graph_add(const struct kobjtree *obj, const char *name)
 	}
 	rec->id = ++kobjtree_graph_id;
 	hash_add(kobjtree_graph, &rec->node, (unsigned long)obj);
+	list_add_tail(&rec->list, &kobjtree_records);
+}
+
+/* Take the cursor of @r off the object that it is in. */
+static void kobjtree_reader_leave(struct kobjtree_reader *r)
+{
+	lockdep_assert_held(&kobjtree_graph_lock);
+	if (!r->obj)
+		return;
+	scoped_guard(spinlock, kobjtree_lock(r->obj)) {
+		if (r->cursor.pprev)
+			kobjtree_node_del(&r->cursor);
+	}
+	r->obj = NULL;
+}
+
+static void kobjtree_readers_leave(const struct kobjtree *obj)
+{
+	struct kobjtree_reader *r;
+
+	list_for_each_entry(r, &kobjtree_readers, list) {
+		if (r->obj == obj)
+			kobjtree_reader_leave(r);
+	}
 }
 
 void kobjtree_graph_del(const struct kobjtree *obj)
@@ -71,79 +173,404 @@ void kobjtree_graph_del(const struct kobjtree *obj)
 	struct kobjtree_record *rec;
 
 	scoped_guard(spinlock_irqsave, &kobjtree_graph_lock) {
+		kobjtree_readers_leave(obj);
 		rec = kobjtree_record(obj);
-		if (rec)
+		if (rec) {
 			hash_del(&rec->node);
+			list_del(&rec->list);
+		}
 	}
 	kfree(rec);
 }
 
-/* Wait for a reader that found @obj alive and reads its list. */
+/* From here on @obj, which is dead, belongs to its cascade alone. */
 void kobjtree_graph_sync(const struct kobjtree *obj)
 {
-	guard(spinlock_irqsave)(kobjtree_lock(obj));
+	guard(spinlock_irqsave)(&kobjtree_graph_lock);
+	kobjtree_readers_leave(obj);
 }
 
-static void kobjtree_show_edge(struct seq_file *s,
-			       const struct kobjtree_record *from,
-			       const struct kobjtree *held, const char *style)
+/* An edge or a member gets a reference to @obj, or will drop it: @change. */
+void kobjtree_graph_held(const struct kobjtree *obj, int change)
 {
-	const struct kobjtree_record *to = kobjtree_record(held);
+	struct kobjtree_record *rec;
 
-	if (to)
-		seq_printf(s, "\to%lu -> o%lu%s;\n", from->id, to->id, style);
+	guard(spinlock_irqsave)(&kobjtree_graph_lock);
+	rec = kobjtree_record(obj);
+	if (rec)
+		rec->held += change;
 }
 
-static void kobjtree_show_record(struct seq_file *s,
+/* @gate lives as long as @obj. */
+void kobjtree_graph_gate(const struct kobjtree *obj,
+			 const struct kobjtree_gate *gate)
+{
+	struct kobjtree_record *rec;
+
+	guard(spinlock_irqsave)(&kobjtree_graph_lock);
+	rec = kobjtree_record(obj);
+	if (rec)
+		rec->hidden_gate = ~(unsigned long)gate;
+}
+
+/* @device: its name, NULL where a binding ends */
+void kobjtree_graph_bind(const struct kobjtree *obj, const char *device)
+{
+	struct kobjtree_record *rec;
+
+	guard(spinlock_irqsave)(&kobjtree_graph_lock);
+	rec = kobjtree_record(obj);
+	if (!rec)
+		return;
+	rec->bindings += device ? 1 : -1;
+	if (device && !rec->device[0])
+		kobjtree_copy_name(rec->device, device, sizeof(rec->device));
+}
+
+/* === What is said of an object === */
+
+static __printf(2, 3) void kobjtree_print(struct kobjtree_reader *r,
+					  const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	r->len += vscnprintf(r->text + r->len, sizeof(r->text) - r->len, fmt,
+			     args);
+	va_end(args);
+}
+
+static const char *kobjtree_state(const struct kobjtree_record *rec)
+{
+	const struct kobjtree_gate *gate = (void *)~rec->hidden_gate;
+
+	if (kobjtree_dead(kobjtree_recorded(rec)))
+		return "dying";
+	if (rec->device[0] && !rec->bindings)
+		return "unbound";
+	switch (rec->hidden_gate ? READ_ONCE(gate->state) : KOBJTREE_GATE_LIVE) {
+	case KOBJTREE_GATE_MARKED:
+		return "marked";
+	case KOBJTREE_GATE_DRAINED:
+		return "drained";
+	case KOBJTREE_GATE_QUIET:
+		return "quiet";
+	default:
+		return "alive";
+	}
+}
+
+#ifdef CONFIG_MODULES
+static bool kobjtree_unloading(const struct kobjtree *obj)
+{
+	const struct module *module = obj->type->owner->module;
+
+	return module && READ_ONCE(module->state) == MODULE_STATE_GOING;
+}
+#else
+static bool kobjtree_unloading(const struct kobjtree *obj)
+{
+	return false;
+}
+#endif
+
+static void kobjtree_json_head(struct kobjtree_reader *r)
+{
+	kobjtree_print(r, "{\"kobjtree\":1,\"missing\":%lu}\n",
+		       READ_ONCE(kobjtree_graph_missing));
+}
+
+static void kobjtree_json_object(struct kobjtree_reader *r,
 				 const struct kobjtree_record *rec)
 {
 	const struct kobjtree *obj = kobjtree_recorded(rec);
-	const struct kobjtree_edge *edge;
-	bool member;
-	unsigned long p;
+	unsigned int references = kref_read(&obj->ref);
 
-	seq_printf(s, "\to%lu [label=\"%s\\n%u references\"%s];\n", rec->id,
-		   rec->name, kref_read(&obj->ref),
-		   kobjtree_dead(obj) ? " color=red" : "");
-
-	guard(spinlock)(kobjtree_lock(obj));
-	/* What a dead object holds is its cascade's alone. */
-	if (kobjtree_dead(obj))
-		return;
-	member = obj->flags & KOBJTREE_MEMBER;
-	if (obj->slot)
-		kobjtree_show_edge(s, rec, obj->slot,
-				   member ? " [style=dashed]" : "");
-	for (p = obj->head; p; p = kobjtree_node(p)->next) {
-		edge = container_of(kobjtree_node(p), struct kobjtree_edge, node);
-		if (kobjtree_kind(p) == KOBJTREE_KIND_EDGE)
-			kobjtree_show_edge(s, rec, kobjtree_edge_held(edge), "");
-	}
+	kobjtree_print(r, "{\"id\":%lu,\"type\":\"%.63s\",\"name\":\"%s\",",
+		       rec->id, obj->type->name, rec->name);
+	kobjtree_print(r, "\"module\":\"%.63s\",\"unloading\":%s,",
+		       obj->type->owner->name,
+		       kobjtree_unloading(obj) ? "true" : "false");
+	kobjtree_print(r, "\"state\":\"%s\",\"device\":\"%s\",\"bindings\":%d,",
+		       kobjtree_state(rec), rec->device, rec->bindings);
+	kobjtree_print(r, "\"references\":%u,\"outside\":%ld,\"edges\":[",
+		       references, (long)references - rec->held);
 }
+
+static void kobjtree_json_edge(struct kobjtree_reader *r, unsigned long to,
+			       const char *kind)
+{
+	kobjtree_print(r, "%s{\"to\":%lu,\"kind\":\"%s\"}",
+		       r->edges++ ? "," : "", to, kind);
+}
+
+static void kobjtree_json_object_end(struct kobjtree_reader *r, bool cut)
+{
+	kobjtree_print(r, "]%s}\n", cut ? ",\"cut\":true" : "");
+}
+
+static void kobjtree_json_tail(struct kobjtree_reader *r)
+{
+}
+
+static const struct kobjtree_format kobjtree_json = {
+	.head = kobjtree_json_head,
+	.object = kobjtree_json_object,
+	.edge = kobjtree_json_edge,
+	.object_end = kobjtree_json_object_end,
+	.tail = kobjtree_json_tail,
+};
 
 /* Solid: an edge; dashed: from a member to its container. */
-static int graph_show(struct seq_file *s, void *unused)
+static void kobjtree_dot_head(struct kobjtree_reader *r)
 {
-	struct kobjtree_record *rec;
-	int i;
+	unsigned long missing = READ_ONCE(kobjtree_graph_missing);
 
-	seq_puts(s, "digraph kobjtree {\n\tnode [shape=box];\n");
-	scoped_guard(spinlock_irqsave, &kobjtree_graph_lock) {
-		if (kobjtree_graph_missing)
-			seq_printf(s, "\t// %lu objects are missing\n",
-				   kobjtree_graph_missing);
-		hash_for_each(kobjtree_graph, i, rec, node)
-			kobjtree_show_record(s, rec);
+	kobjtree_print(r, "digraph kobjtree {\n\tnode [shape=box];\n");
+	if (missing)
+		kobjtree_print(r, "\t// %lu objects are missing\n", missing);
+}
+
+static void kobjtree_dot_object(struct kobjtree_reader *r,
+				const struct kobjtree_record *rec)
+{
+	const struct kobjtree *obj = kobjtree_recorded(rec);
+
+	kobjtree_print(r, "\to%lu [label=\"%s\\n%u references\"%s];\n", rec->id,
+		       rec->name, kref_read(&obj->ref),
+		       kobjtree_dead(obj) ? " color=red" : "");
+}
+
+static void kobjtree_dot_edge(struct kobjtree_reader *r, unsigned long to,
+			      const char *kind)
+{
+	if (to)
+		kobjtree_print(r, "\to%lu -> o%lu%s;\n", r->id, to,
+			       strcmp(kind, "container") ? "" : " [style=dashed]");
+}
+
+static void kobjtree_dot_object_end(struct kobjtree_reader *r, bool cut)
+{
+}
+
+static void kobjtree_dot_tail(struct kobjtree_reader *r)
+{
+	kobjtree_print(r, "}\n");
+}
+
+static const struct kobjtree_format kobjtree_dot = {
+	.head = kobjtree_dot_head,
+	.object = kobjtree_dot_object,
+	.edge = kobjtree_dot_edge,
+	.object_end = kobjtree_dot_object_end,
+	.tail = kobjtree_dot_tail,
+};
+
+/* === Reading === */
+
+/* An object without a record is 0. */
+static void kobjtree_read_edge(struct kobjtree_reader *r,
+			       const struct kobjtree *held, const char *kind)
+{
+	const struct kobjtree_record *rec = kobjtree_record(held);
+
+	r->format->edge(r, rec ? rec->id : 0, kind);
+}
+
+/* A batch from *@place on; what is left starts there. */
+static unsigned long *kobjtree_read_batch(struct kobjtree_reader *r,
+					  unsigned long *place)
+{
+	const struct kobjtree_edge *edge;
+	int n;
+
+	for (n = 0; *place && n < KOBJTREE_READ_BATCH; n++) {
+		edge = container_of(kobjtree_node(*place), struct kobjtree_edge,
+				    node);
+		if (kobjtree_kind(*place) == KOBJTREE_KIND_EDGE)
+			kobjtree_read_edge(r, kobjtree_edge_held(edge),
+					   edge->held & KOBJTREE_EDGE_ALLOC ?
+					   "allocated" : "embedded");
+		place = &kobjtree_node(*place)->next;
 	}
-	seq_puts(s, "}\n");
+	return place;
+}
+
+/* Begins or goes on with r->obj; what a dead one holds is its cascade's. */
+static void kobjtree_read_edges(struct kobjtree_reader *r)
+{
+	struct kobjtree *obj = r->obj;
+	unsigned long *place = &obj->head;
+
+	guard(spinlock)(kobjtree_lock(obj));
+	if (r->cursor.pprev) {
+		place = &r->cursor.next;
+	} else if (kobjtree_dead(obj)) {
+		r->obj = NULL;
+		return;
+	} else if (obj->slot) {
+		kobjtree_read_edge(r, obj->slot, obj->flags & KOBJTREE_MEMBER ?
+				   "container" : "slot");
+	}
+	place = kobjtree_read_batch(r, place);
+	if (r->cursor.pprev)
+		kobjtree_node_del(&r->cursor);
+	if (*place)
+		kobjtree_node_add(place, &r->cursor, KOBJTREE_KIND_CURSOR);
+	else
+		r->obj = NULL;
+}
+
+/* On to the next record; false if there is none. */
+static bool kobjtree_read_object(struct kobjtree_reader *r)
+{
+	struct kobjtree_record *rec = &r->at;
+
+	do {
+		if (list_is_last(&rec->list, &kobjtree_records))
+			return false;
+		rec = list_next_entry(rec, list);
+	} while (!rec->hidden);
+	if (rec->id > r->newest)
+		return false;
+	list_move(&r->at.list, &rec->list);
+	r->id = rec->id;
+	r->obj = kobjtree_recorded(rec);
+	r->edges = 0;
+	r->open = true;
+	r->format->object(r, rec);
+	return true;
+}
+
+static void kobjtree_read_objects(struct kobjtree_reader *r)
+{
+	bool cut;
+
+	guard(spinlock_irqsave)(&kobjtree_graph_lock);
+	if (!r->open && !kobjtree_read_object(r)) {
+		r->format->tail(r);
+		r->part = KOBJTREE_READ_END;
+		return;
+	}
+	cut = !r->obj;
+	if (r->obj)
+		kobjtree_read_edges(r);
+	if (!r->obj) {
+		r->format->object_end(r, cut);
+		r->open = false;
+	}
+}
+
+/* The next piece; false if there is none. */
+static bool kobjtree_read_piece(struct kobjtree_reader *r)
+{
+	r->len = 0;
+	switch (r->part) {
+	case KOBJTREE_READ_HEAD:
+		r->format->head(r);
+		r->part = KOBJTREE_READ_OBJECTS;
+		return true;
+	case KOBJTREE_READ_OBJECTS:
+		kobjtree_read_objects(r);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void kobjtree_read_rewind(struct kobjtree_reader *r)
+{
+	guard(spinlock_irqsave)(&kobjtree_graph_lock);
+	kobjtree_reader_leave(r);
+	list_move(&r->at.list, &kobjtree_records);
+	r->newest = kobjtree_graph_id;
+	r->part = KOBJTREE_READ_HEAD;
+	r->open = false;
+}
+
+/* A piece is made once, and may be shown more than once. */
+static void *kobjtree_read_at(struct kobjtree_reader *r, loff_t pos)
+{
+	if (pos == r->pos)
+		return r->part == KOBJTREE_READ_END && !r->len ? NULL : r;
+	if (!pos)
+		kobjtree_read_rewind(r);
+	r->pos = pos;
+	return kobjtree_read_piece(r) ? r : NULL;
+}
+
+static void *kobjtree_seq_start(struct seq_file *m, loff_t *pos)
+{
+	return kobjtree_read_at(m->private, *pos);
+}
+
+static void *kobjtree_seq_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	return kobjtree_read_at(m->private, ++*pos);
+}
+
+static void kobjtree_seq_stop(struct seq_file *m, void *v)
+{
+}
+
+static int kobjtree_seq_show(struct seq_file *m, void *v)
+{
+	struct kobjtree_reader *r = v;
+
+	seq_write(m, r->text, r->len);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(graph);
+
+static const struct seq_operations kobjtree_seq_ops = {
+	.start = kobjtree_seq_start,
+	.next = kobjtree_seq_next,
+	.stop = kobjtree_seq_stop,
+	.show = kobjtree_seq_show,
+};
+
+static int kobjtree_graph_open(struct inode *inode, struct file *file)
+{
+	struct kobjtree_reader *r;
+
+	r = __seq_open_private(file, &kobjtree_seq_ops, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	r->format = inode->i_private;
+	r->pos = -1;
+	guard(spinlock_irqsave)(&kobjtree_graph_lock);
+	list_add(&r->list, &kobjtree_readers);
+	list_add(&r->at.list, &kobjtree_records);
+	return 0;
+}
+
+static int kobjtree_graph_close(struct inode *inode, struct file *file)
+{
+	struct seq_file *m = file->private_data;
+	struct kobjtree_reader *r = m->private;
+
+	scoped_guard(spinlock_irqsave, &kobjtree_graph_lock) {
+		kobjtree_reader_leave(r);
+		list_del(&r->at.list);
+		list_del(&r->list);
+	}
+	return seq_release_private(inode, file);
+}
+
+static const struct file_operations kobjtree_graph_fops = {
+	.owner = THIS_MODULE,
+	.open = kobjtree_graph_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = kobjtree_graph_close,
+};
 
 void kobjtree_graph_start(void)
 {
 	kobjtree_dir = debugfs_create_dir("kobjtree", NULL);
-	debugfs_create_file("graph", 0400, kobjtree_dir, NULL, &graph_fops);
+	debugfs_create_file("graph", 0400, kobjtree_dir,
+			    (void *)&kobjtree_dot, &kobjtree_graph_fops);
+	debugfs_create_file("objects", 0400, kobjtree_dir,
+			    (void *)&kobjtree_json, &kobjtree_graph_fops);
 }
 
 void kobjtree_graph_stop(void)

@@ -185,10 +185,14 @@ static inline void kobjtree_debug_unlink(struct kobjtree_edge *edge) { }
 #endif
 
 /* graph.c */
-#if defined(CONFIG_DEBUG_OBJECTS) && defined(CONFIG_DEBUG_FS)
+#ifdef CONFIG_KOBJTREE_DEBUG
 void kobjtree_graph_add(const struct kobjtree *obj, const char *name);
 void kobjtree_graph_del(const struct kobjtree *obj);
 void kobjtree_graph_sync(const struct kobjtree *obj);
+void kobjtree_graph_held(const struct kobjtree *obj, int change);
+void kobjtree_graph_gate(const struct kobjtree *obj,
+			 const struct kobjtree_gate *gate);
+void kobjtree_graph_bind(const struct kobjtree *obj, const char *device);
 void kobjtree_graph_start(void);
 void kobjtree_graph_stop(void);
 #else
@@ -196,6 +200,12 @@ static inline void kobjtree_graph_add(const struct kobjtree *obj,
 				      const char *name) { }
 static inline void kobjtree_graph_del(const struct kobjtree *obj) { }
 static inline void kobjtree_graph_sync(const struct kobjtree *obj) { }
+static inline void kobjtree_graph_held(const struct kobjtree *obj,
+				       int change) { }
+static inline void kobjtree_graph_gate(const struct kobjtree *obj,
+				       const struct kobjtree_gate *gate) { }
+static inline void kobjtree_graph_bind(const struct kobjtree *obj,
+				       const char *device) { }
 static inline void kobjtree_graph_start(void) { }
 static inline void kobjtree_graph_stop(void) { }
 #endif

@@ -90,6 +90,7 @@ void kobjtree_init_member(struct kobjtree *obj,
 	if (!kobjtree_setup(obj, type ?: &kobjtree_plain, 0, container, NULL))
 		return;
 	kobjtree_get(container);
+	kobjtree_graph_held(container, 1);
 	kobjtree_mark_held(container);
 }
 EXPORT_SYMBOL_GPL(kobjtree_init_member);

@@ -75,6 +75,7 @@ static void kobjtree_push(struct kobjtree_cascade *c, struct kobjtree *obj)
 
 static void kobjtree_put_held(struct kobjtree_cascade *c, struct kobjtree *held)
 {
+	kobjtree_graph_held(held, -1);
 	if (refcount_dec_and_test(&held->ref.refcount))
 		kobjtree_push(c, held);
 }
