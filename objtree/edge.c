@@ -13,6 +13,8 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
+#include <trace/events/kobjtree.h>
+
 #include "internal.h"
 
 /* Say on @held that it may be on a path. Its flags are its own lock's. */
@@ -44,6 +46,7 @@ static int kobjtree_edge_add(struct kobjtree *holder,
 	if (edge ? !!edge->node.pprev :
 		   holder->flags & (KOBJTREE_SLOT_USED | KOBJTREE_MEMBER))
 		return -EBUSY;
+	trace_kobjtree_link(holder, held);
 	if (!edge) {
 		WRITE_ONCE(holder->slot, held);
 		kobjtree_set_flag(holder, KOBJTREE_SLOT_USED);
@@ -253,6 +256,7 @@ bool kobjtree_unlink(struct kobjtree *holder, struct kobjtree_edge *edge)
 	}
 	if (!held)
 		return false;
+	trace_kobjtree_unlink(holder, held);
 	kobjtree_graph_held(held, -1);
 	kobjtree_put(held);
 	return true;
@@ -310,6 +314,7 @@ bool kobjtree_drop(struct kobjtree *holder, struct kobjtree *held)
 	}
 	if (flags & KOBJTREE_EDGE_ALLOC)
 		kfree(edge);
+	trace_kobjtree_unlink(holder, held);
 	kobjtree_graph_held(held, -1);
 	kobjtree_put(held);
 	return true;

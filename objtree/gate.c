@@ -28,6 +28,8 @@
 
 #include <kunit/static_stub.h>
 
+#include <trace/events/kobjtree.h>
+
 #include "internal.h"
 
 /* How many seconds to wait between two words on what is waited for. */
@@ -200,11 +202,13 @@ static void kobjtree_do_drain(struct kobjtree_gate *gate)
 	/* The class may have gone with the driver's module. */
 	if (READ_ONCE(gate->state) >= KOBJTREE_GATE_DRAINED)
 		return;
+	trace_kobjtree_drain(gate->obj);
 	own = kobjtree_own_sections(gate);
 	if (own)
 		kobjtree_wait_others(gate, own);
 	else
 		kobjtree_wait_drained(gate);
+	trace_kobjtree_drained(gate->obj);
 
 	guard(spinlock_irq)(&gate->wait.lock);
 	if (gate->state == KOBJTREE_GATE_MARKED)
@@ -250,6 +254,7 @@ void kobjtree_mark(struct kobjtree_gate *gate)
 			kobjtree_gate_close(gate);
 		WRITE_ONCE(gate->state, KOBJTREE_GATE_MARKED);
 	}
+	trace_kobjtree_mark(gate->obj);
 	kobjtree_point("mark", gate);
 	__wake_up(&gate->wait, TASK_NORMAL, 0, poll_to_key(EPOLLHUP | EPOLLERR));
 }

@@ -11,6 +11,9 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/kobjtree.h>
+
 #include "internal.h"
 
 struct kobjtree_bucket kobjtree_buckets[1 << KOBJTREE_BUCKET_BITS];
@@ -51,6 +54,7 @@ static bool kobjtree_setup(struct kobjtree *obj,
 	obj->slot = container;
 	kref_init(&obj->ref);
 	kobjtree_graph_add(obj, name ?: use->name);
+	trace_kobjtree_init(obj);
 	if (use != type)
 		kobjtree_misuse(obj, "init without a type");
 	return true;
@@ -92,6 +96,7 @@ void kobjtree_init_member(struct kobjtree *obj,
 	kobjtree_get(container);
 	kobjtree_graph_held(container, 1);
 	kobjtree_mark_held(container);
+	trace_kobjtree_link(obj, container);
 }
 EXPORT_SYMBOL_GPL(kobjtree_init_member);
 
@@ -126,12 +131,12 @@ static int __init kobjtree_start(void)
 }
 core_initcall(kobjtree_start);
 
-static void __exit kobjtree_exit(void)
+static void __exit kobjtree_stop(void)
 {
 	kobjtree_owner_stop();
 	kobjtree_graph_stop();
 }
-module_exit(kobjtree_exit);
+module_exit(kobjtree_stop);
 
 MODULE_DESCRIPTION("Objects that hold each other");
 MODULE_LICENSE("GPL");

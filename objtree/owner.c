@@ -16,6 +16,8 @@
 #include <linux/random.h>
 #include <linux/wait.h>
 
+#include <trace/events/kobjtree.h>
+
 #include "internal.h"
 
 /* How long to wait between two words on what is waited for. */
@@ -64,6 +66,7 @@ void kobjtree_defer(struct kobjtree *obj)
 	struct kobjtree_owner *owner = obj->type->owner;
 
 	kobjtree_owner_get(owner);
+	trace_kobjtree_defer(obj);
 	if (llist_add(&obj->llist, &owner->deferred))
 		queue_work(kobjtree_wq, &owner->work);
 	kobjtree_owner_put(owner);
@@ -84,6 +87,7 @@ void kobjtree_owner_work(struct work_struct *work)
 	while (node) {
 		obj = llist_entry(node, struct kobjtree, llist);
 		node = node->next;
+		trace_kobjtree_deferred(obj);
 		kobjtree_teardown(obj);
 	}
 }

@@ -22,6 +22,8 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include <trace/events/kobjtree.h>
+
 #include "internal.h"
 
 #define KOBJTREE_TASK_BITS	6
@@ -76,8 +78,10 @@ static void kobjtree_push(struct kobjtree_cascade *c, struct kobjtree *obj)
 static void kobjtree_put_held(struct kobjtree_cascade *c, struct kobjtree *held)
 {
 	kobjtree_graph_held(held, -1);
-	if (refcount_dec_and_test(&held->ref.refcount))
-		kobjtree_push(c, held);
+	if (!refcount_dec_and_test(&held->ref.refcount))
+		return;
+	trace_kobjtree_last_put(held);
+	kobjtree_push(c, held);
 }
 
 static void kobjtree_join(struct kobjtree_cascade *c, struct kobjtree *obj)
@@ -131,6 +135,7 @@ static void kobjtree_step_release(struct kobjtree_cascade *c,
 {
 	if (obj->flags & KOBJTREE_WEAK)
 		kobjtree_weak_kill(obj);
+	trace_kobjtree_release(obj);
 	if (obj->type->release) {
 		kobjtree_call_release(obj);
 		kobjtree_push_joined(c);
@@ -181,6 +186,7 @@ static bool kobjtree_step_edge(struct kobjtree_cascade *c, struct kobjtree *obj)
 
 	if (!held)
 		return false;
+	trace_kobjtree_unlink(obj, held);
 	kobjtree_put_held(c, held);
 	return true;
 }
@@ -214,6 +220,7 @@ static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 
 	kobjtree_debug_free(obj);
 	kobjtree_graph_del(obj);
+	trace_kobjtree_free(obj);
 	if (kobjtree_dead(obj) && !(obj->flags & KOBJTREE_MEMBER) &&
 	    obj->type->rcu) {
 		call_rcu(&obj->rcu, kobjtree_free_rcu);
@@ -222,6 +229,7 @@ static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 	if (!kobjtree_dead(obj)) {
 		kobjtree_misuse(obj, "get or put of a dead object, its memory leaks");
 	} else if (obj->flags & KOBJTREE_MEMBER) {
+		trace_kobjtree_unlink(obj, obj->slot);
 		kobjtree_put_held(c, obj->slot);
 	} else {
 		kobjtree_free_now(obj);
@@ -279,6 +287,7 @@ void kobjtree_last_put(struct kref *ref)
 	struct kobjtree *obj = container_of(ref, struct kobjtree, ref);
 	struct kobjtree_cascade *c;
 
+	trace_kobjtree_last_put(obj);
 	if (!kobjtree_may_sleep()) {
 		kobjtree_misuse(obj, "last put where sleeping is illegal");
 		kobjtree_defer(obj);
@@ -297,7 +306,10 @@ EXPORT_SYMBOL_GPL(kobjtree_last_put);
 /* The slow path of kobjtree_put_async(). */
 void kobjtree_last_put_async(struct kref *ref)
 {
-	kobjtree_defer(container_of(ref, struct kobjtree, ref));
+	struct kobjtree *obj = container_of(ref, struct kobjtree, ref);
+
+	trace_kobjtree_last_put(obj);
+	kobjtree_defer(obj);
 }
 EXPORT_SYMBOL_GPL(kobjtree_last_put_async);
 
