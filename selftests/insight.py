@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What debugfs, the tracepoints and tools/kobjtree say of a module's graphs.
+
+Run by insight.sh, in the guest. Prints TAP.
+"""
+
+import contextlib
+import errno
+import importlib.machinery
+import importlib.util
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODULE = 'kobjtree_test_insight'
+OBJECTS = '/sys/kernel/debug/kobjtree/objects'
+GRAPH = '/sys/kernel/debug/kobjtree/graph'
+TRACE = '/sys/kernel/tracing/'
+# Here, and in a kernel tree.
+TOOL = next(path for path in (os.path.join(HERE, up, 'kobjtree') for up in
+                              ('../tools', '../../../kobjtree')) if os.path.isfile(path))
+LOADER = importlib.machinery.SourceFileLoader('tool', TOOL)
+tool = importlib.util.module_from_spec(importlib.util.spec_from_loader('tool', LOADER))
+LOADER.exec_module(tool)
+
+results = []
+
+
+def check(name, got, want=True):
+    """One test."""
+    results.append(got == want)
+    print(f'{"ok" if results[-1] else "not ok"} {len(results)} - {name}', flush=True)
+    if not results[-1]:
+        print(f'# got  {got}\n# want {want}', flush=True)
+
+
+def do(*deeds):
+    """Let the module do something."""
+    for deed in deeds:
+        with open(f'/sys/module/{MODULE}/parameters/do', 'w', encoding='ascii') as file:
+            file.write(deed)
+
+
+def read(path):
+    """A file's text."""
+    with open(path, encoding='ascii') as file:
+        return file.read()
+
+
+def lines(text=None):
+    """The objects of the module, by the text of kobjtree/objects."""
+    parsed = [json.loads(line) for line in (text or read(OBJECTS)).splitlines()]
+    assert parsed[0] == {'kobjtree': 1, 'missing': 0}, parsed[0]
+    return [obj for obj in parsed[1:] if obj['module'] == MODULE or obj['name'] == 'struct book']
+
+
+def renumbered(text, first):
+    """Ids from 1 on."""
+    return re.sub(r'("id":|"to":|\bo|^)(\d+)', lambda m: f'{m[1]}{int(m[2]) - first + 1}', text)
+
+
+def run(*args):
+    """What the tool prints, and its exit status."""
+    output = io.StringIO()
+    args = tool.parser().parse_args(args)
+    with contextlib.redirect_stdout(output):
+        status = int(args.run(args))
+    return status, output.getvalue()
+
+
+def line(ident, kind, references, outside, edges, **other):
+    """An object as kobjtree/objects has it."""
+    edges = ','.join(f'{{"to":{to},"kind":"{how}"}}' for to, how in edges)
+    module = other.get('module', MODULE)
+    return (f'{{"id":{ident},"type":"{kind}","name":"{other.get("name", kind)}",'
+            f'"module":"{module}","unloading":false,"state":"alive","device":"",'
+            f'"bindings":0,"references":{references},"outside":{outside},"edges":[{edges}]}}')
+
+
+def test_objects():
+    """The exact text, and how it changes."""
+    do('desk')
+    first = lines()[0]['id']
+    ours = [renumbered(text, first) for text in read(OBJECTS).splitlines()[1:]]
+    check('a line for each object, with each kind of edge', ours, [
+        line(1, 'lamp_type', 1, 0, []),
+        line(2, 'chair_type', 1, 0, []),
+        line(3, 'plain', 1, 0, [], module='kobjtree', name='struct book'),
+        line(4, 'desk_type', 2, 1, [(1, 'slot'), (3, 'allocated'), (2, 'embedded')]),
+        line(5, 'drawer_type', 1, 1, [(4, 'container')])])
+    check('the same in the language of Graphviz',
+          renumbered(read(GRAPH), first),
+          'digraph kobjtree {\n\tnode [shape=box];\n'
+          '\to1 [label="lamp_type\\n1 references"];\n'
+          '\to2 [label="chair_type\\n1 references"];\n'
+          '\to3 [label="struct book\\n1 references"];\n'
+          '\to4 [label="desk_type\\n2 references"];\n'
+          '\to4 -> o1;\n\to4 -> o3;\n\to4 -> o2;\n'
+          '\to5 [label="drawer_type\\n1 references"];\n'
+          '\to5 -> o4 [style=dashed];\n}\n')
+    do('take')
+    desk = lines()[3]
+    check('a reference from outside is counted', (desk['references'], desk['outside']), (3, 2))
+    do('give_back', 'unlink')
+    check('an edge that was dropped is gone, and what it held',
+          [(obj['type'], len(obj['edges'])) for obj in lines()],
+          [('lamp_type', 0), ('plain', 0), ('desk_type', 2), ('drawer_type', 1)])
+    check('why: each holder, and the way to the outside',
+          renumbered(re.sub(r'\b(\d+) (?=\w+_type)', r'o\1 ', run('why', 'lamp_type')[1]), first),
+          f'o1 lamp_type: alive, module {MODULE}\n'
+          '  1 references: 0 from outside, 1 of edges and members\n'
+          f'  slot of o4 desk_type, alive, module {MODULE}\n'
+          '  kept by: o1 lamp_type <- slot of o4 desk_type <- 1 from outside\n')
+    do('undesk')
+    check('nothing is left of objects that are gone', read(OBJECTS), '{"kobjtree":1,"missing":0}\n')
+
+
+def gadget():
+    """State, bindings and outside references of the bound object."""
+    return [(obj['state'], obj['device'], obj['bindings'], obj['outside']) for obj in lines()]
+
+
+def test_states():
+    """An object that outlives its device."""
+    device = f'{MODULE}.0'
+    do('device')
+    check('a bound object names its device', gadget(), [('alive', device, 1, 2)])
+    check('leaks: nothing is wrong with it', run('leaks'), (0, 'none\n'))
+    do('mark')
+    check('the gate is marked', gadget(), [('marked', device, 1, 2)])
+    do('unplug')
+    check('the gate is quiet', gadget(), [('quiet', device, 1, 2)])
+    do('unbind')
+    check('the object outlives its device', gadget(), [('unbound', device, 0, 1)])
+    ident = lines()[0]['id']
+    check('leaks: it says so', run('leaks'),
+          (1, f'{ident} gadget_type: 1 from outside, and its device {device} is gone\n'))
+    do('close')
+    check('it is gone after the last put', gadget(), [])
+
+
+def read_on(file, count=-1):
+    """So many bytes, at least; all with -1."""
+    data = b''
+    while count < 0 or len(data) < count:
+        got = os.read(file, 512)
+        if not got:
+            break
+        data += got
+    return data
+
+
+def test_large():
+    """An object in several pieces, and one that goes while it is read."""
+    do('hub')
+    hub = lines()[0]
+    check('an object of a thousand edges has all of them',
+          sorted(edge['to'] for edge in hub['edges']),
+          list(range(hub['id'] + 1, hub['id'] + 1001)))
+    file = os.open(OBJECTS, os.O_RDONLY)
+    other = os.open(OBJECTS, os.O_RDONLY)
+    begun, others = read_on(file, 5000), read_on(other, 9000)
+    do('unhub')
+    hub = lines((begun + read_on(file)).decode())
+    check('one that goes while it is read is cut, and its line is whole',
+          (len(hub), hub[0]['cut'], 30 < len(hub[0]['edges']) < 1000), (1, True, True))
+    hub = lines((others + read_on(other)).decode())
+    check('so for each reader', (len(hub), hub[0]['cut'], len(hub[0]['edges']) < 1000),
+          (1, True, True))
+    os.lseek(file, 0, os.SEEK_SET)
+    check('a reader can begin again', read_on(file), b'{"kobjtree":1,"missing":0}\n')
+    os.close(file)
+    do('hub')
+    read_on(other, 100)
+    os.lseek(other, 0, os.SEEK_SET)
+    read_on(other, 9000)
+    os.close(other)
+    do('unhub')
+    check('one that was closed amid an object left nothing there', lines(), [])
+
+
+def test_storm():
+    """Whole lines while objects come and go."""
+    do('storm')
+    seen, reads, end = 0, 0, time.monotonic() + 2
+    while time.monotonic() < end:
+        for obj in lines():
+            assert obj['state'] in ('alive', 'dying')
+            seen += 1
+        reads += 1
+    do('calm')
+    print(f'# {reads} reads, {seen} objects')
+    check('objects were seen in the storm', reads > 3 and seen > 3)
+    check('none of them is left', lines(), [])
+
+
+def test_leaks():
+    """Two bugs in a driver."""
+    do('lose', 'circle')
+    lost, second, first = (obj['id'] for obj in lines())
+    check('a lost reference and a circle by hand look like outside holders',
+          run('leaks'), (0, 'none\n'))
+    check('leaks --module: they are found when nobody should be there',
+          run('leaks', '--module', MODULE),
+          (1, f'{lost} lamp_type: 1 from outside, and {MODULE} was said to be idle\n'
+              f'{first} pair_type: 1 from outside, and {MODULE} was said to be idle; keeps 1 more\n'))
+    check('why: the way out of the circle ends at the hand',
+          run('why', str(second))[1].splitlines()[-1],
+          f'  kept by: {second} pair_type <- slot of {first} pair_type <- 1 from outside')
+    do('find', 'uncircle')
+
+
+def traced(*deeds):
+    """The events of some deeds: (event, types), with the addresses checked."""
+    def write(name, text):
+        with open(TRACE + name, 'w', encoding='ascii') as file:
+            file.write(text)
+
+    write('trace', '')
+    write('events/kobjtree/enable', '1')
+    do(*deeds)
+    write('events/kobjtree/enable', '0')
+    events, alive = [], {}
+    for event, args in re.findall(r' kobjtree_(\w+): (.*)', read(TRACE + 'trace')):
+        words = args.replace('-> ', '').split()
+        for kind, address in zip(words[::2], words[1::2]):
+            if event == 'init':
+                alive[address] = kind
+            assert alive[address] == kind, (event, args, alive)
+        events.append(' '.join([event] + words[::2]))
+    return events
+
+
+def test_trace():
+    """Each event, in its order."""
+    made = ['init lamp_type', 'init chair_type', 'init plain', 'init desk_type',
+            'link desk_type lamp_type', 'link desk_type chair_type', 'link desk_type plain',
+            'init drawer_type', 'link drawer_type desk_type']
+    gone = ['last_put drawer_type', 'release drawer_type', 'free drawer_type',
+            'unlink drawer_type desk_type']
+    torn = ['release desk_type']
+    for kind in ('plain', 'chair_type', 'lamp_type'):
+        torn += [f'unlink desk_type {kind}', f'last_put {kind}', f'release {kind}', f'free {kind}']
+    torn.append('free desk_type')
+    check('trace: a graph comes and goes', traced('desk', 'undesk'),
+          made + gone + ['last_put desk_type'] + torn)
+    check('trace: a deferred teardown', traced('desk', 'undesk_async'),
+          made + gone + ['last_put desk_type', 'defer desk_type', 'deferred desk_type'] + torn)
+    check('trace: an unlink by hand', traced('desk', 'unlink', 'undesk')[9:13],
+          ['unlink desk_type chair_type', 'last_put chair_type', 'release chair_type',
+           'free chair_type'])
+    check('trace: a removal', traced('device', 'mark', 'unbind', 'close'),
+          ['init gadget_type', 'mark gadget_type', 'drain gadget_type', 'drained gadget_type',
+           'last_put gadget_type', 'release gadget_type', 'free gadget_type'])
+
+
+def test_errors():
+    """What the tool says where it cannot work, in one line."""
+    def stderr(*args):
+        ran = subprocess.run([TOOL, *args], stderr=subprocess.PIPE, text=True, check=False)
+        return ran.returncode, ran.stderr
+
+    check('tool: debugfs is not mounted', stderr('--debugfs', '/run/none', 'list'),
+          (2, 'kobjtree: debugfs is not mounted: mount -t debugfs none /run/none\n'))
+    check('tool: no such object', stderr('why', 'nobody'),
+          (2, 'kobjtree: no object with the id, type, name or device "nobody"\n'))
+    with open('/run/broken', 'w', encoding='ascii') as file:
+        file.write('{"kobjtree":1,"missing":0}\n{"id":\n')
+    check('tool: a broken snapshot', stderr('-f', '/run/broken', 'tree'),
+          (2, 'kobjtree: /run/broken:2: not a line of kobjtree/objects\n'))
+    try:
+        os.open(OBJECTS, os.O_WRONLY)
+    except OSError as error:
+        check('the file is for reading', errno.errorcode[error.errno] in ('EACCES', 'EPERM'))
+    else:
+        check('the file is for reading', os.stat(OBJECTS).st_mode & 0o777, 0o400)
+
+
+def test_unload():
+    """An rmmod that waits names what it waits for."""
+    do('lose')
+    ident = lines()[0]['id']
+    with subprocess.Popen(['rmmod', MODULE]) as rmmod:
+        end = time.monotonic() + 20
+        while not lines()[0]['unloading'] and time.monotonic() < end:
+            time.sleep(0.1)
+        check('leaks: what rmmod waits for', run('leaks'),
+              (1, f'{ident} lamp_type: 1 from outside, and rmmod of {MODULE} waits for it\n'))
+        do('find')
+        check('rmmod goes on', rmmod.wait(), 0)
+
+
+def main():
+    """All tests; the exit status."""
+    print('TAP version 13')
+    for test in (test_objects, test_states, test_large, test_storm, test_leaks, test_trace,
+                 test_errors, test_unload):
+        test()
+    print(f'1..{len(results)}')
+    return not all(results)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
