@@ -16,6 +16,24 @@
 
 #define file_to_v4l2_fh(file)	((struct v4l2_fh *)(file)->private_data)
 
+#if IS_ENABLED(CONFIG_VIDEO_DEV)
+#include <media/v4l2-fh.h>
+#include <media/v4l2-mem2mem.h>
+
+#define v4l2_fh_add(fh, file) ({					\
+	(file)->private_data = (fh);					\
+	(v4l2_fh_add)(fh);						\
+})
+#define v4l2_fh_del(fh, file) ({					\
+	(v4l2_fh_del)(fh);						\
+	(file)->private_data = NULL;					\
+})
+#define v4l2_m2m_buf_copy_metadata(out, cap) \
+	(v4l2_m2m_buf_copy_metadata)(out, cap, true)
+/* It has no count. */
+#define v4l2_m2m_put(m2m)	v4l2_m2m_release(m2m)
+#endif
+
 /* The operations of single controls, which extended ones have replaced. */
 #define COMPAT_V4L2_CTRL_OPS
 
@@ -24,6 +42,9 @@
 
 /* video_register_device() puts a device that it cannot add. */
 #define COMPAT_V4L2_PUTS_DEVICE
+
+/* KUnit leaks the user memory of a test, or has none. */
+#define COMPAT_NO_KUNIT_MM
 
 #endif
 
@@ -65,6 +86,8 @@ static inline size_t list_count_nodes(struct list_head *head)
 	return count;
 }
 
+#define vm_flags_set(vma, flags)	((vma)->vm_flags |= (flags))
+
 #define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
 
 /* Of an array its size, if none is given. */
@@ -72,11 +95,10 @@ static inline size_t list_count_nodes(struct list_head *head)
 	(strscpy)(dst, src, COMPAT_STRSCPY_SIZE(dst, ##size, sizeof(dst)))
 #define COMPAT_STRSCPY_SIZE(dst, size, ...)	(size)
 
-/* KUnit: without speeds, user memory and stubs. */
+/* KUnit: without speeds and stubs. */
 #define KUNIT_CASE_SLOW(fn)			KUNIT_CASE(fn)
 #define KUNIT_CASE_ATTR(fn, attr)		KUNIT_CASE(fn)
 #define KUNIT_CASE_PARAM_ATTR(fn, gen, attr)	KUNIT_CASE_PARAM(fn, gen)
-#define COMPAT_NO_KUNIT_MM
 #define COMPAT_NO_KUNIT_STUBS
 
 #define KUNIT_ARRAY_PARAM_DESC(name, array, member)			\

@@ -7,6 +7,7 @@
  *
  * is safe while both are in use, as is rmmod. Compare with supply_devm.c.
  */
+#include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>

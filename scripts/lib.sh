@@ -108,7 +108,7 @@ module_root() {
 
 	release=$(cat "$1/include/config/kernel.release")
 	root=$out/root
-	order=$(sed "s,^$out/,,; s/\.o$/.ko/" "$out/modules.order" | grep -v /seeded/) ||
+	order=$(sed "s,^$out/,,; s/\.o\$/.ko/" "$out/modules.order" | grep -v /seeded/) ||
 		die "no module was built"
 	if [ ! -d "$root/lib/modules/$release" ]; then
 		mkdir -p "$root/lib/modules"

@@ -830,9 +830,7 @@ static void need_user_memory(struct kunit *test)
 #ifdef COMPAT_NO_KUNIT_MM
 	kunit_skip(test, "KUnit has no user memory in this kernel");
 #else
-	KUNIT_ASSERT_NE(test, kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ,
-					    MAP_PRIVATE | MAP_ANONYMOUS, 0),
-			0UL);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
 #endif
 }
 
