@@ -30,6 +30,7 @@ LOADER = importlib.machinery.SourceFileLoader('tool', TOOL)
 tool = importlib.util.module_from_spec(importlib.util.spec_from_loader('tool', LOADER))
 LOADER.exec_module(tool)
 
+TESTS = 33
 results = []
 
 
@@ -299,12 +300,11 @@ def test_unload():
 
 def main():
     """All tests; the exit status."""
-    print('TAP version 13')
+    print(f'TAP version 13\n1..{TESTS}')
     for test in (test_objects, test_states, test_large, test_storm, test_leaks, test_trace,
                  test_errors, test_unload):
         test()
-    print(f'1..{len(results)}')
-    return not all(results)
+    return len(results) != TESTS or not all(results)
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOOL = next(path for path in (os.path.join(HERE, up, 'kobjtree') for up in
                               ('../../tools', '../../../../kobjtree')) if os.path.isfile(path))
 
+TESTS = 29
 results = []
 
 
@@ -170,11 +171,10 @@ def test_errors():
 
 def main():
     """All tests; the exit status."""
-    print('TAP version 13')
+    print(f'TAP version 13\n1..{TESTS}')
     for test in (test_list, test_tree, test_why, test_leaks, test_diff, test_svg, test_errors):
         test()
-    print(f'1..{len(results)}')
-    return not all(results)
+    return len(results) != TESTS or not all(results)
 
 
 if __name__ == '__main__':
