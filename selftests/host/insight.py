@@ -113,6 +113,8 @@ def test_leaks():
         '3 lens_type: no outside reference leads to it; keeps 2 more\n'
         '5 lamp_type: 1 references too few: a put of what an edge owns\n'
         '8 session_type: 1 from outside, and rmmod of session waits for it\n')))
+    check('leaks: what one that is being torn down holds is none',
+          on('deferred.jsonl', 'leaks'), (0, 'none\n'))
     check('leaks --module: all from outside', on('streaming.jsonl', 'leaks', '--module', 'cam'),
           (1, '3 video_type: 2 from outside, and cam was said to be idle; keeps 2 more\n'
               '4 queue_type: 1 from outside, and cam was said to be idle; keeps 2 more\n'))
