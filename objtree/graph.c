@@ -25,6 +25,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/string_choices.h>
 
 #include "internal.h"
 
@@ -290,7 +291,7 @@ static void kobjtree_json_object(struct kobjtree_reader *r,
 		       rec->id, obj->type->name, rec->name);
 	kobjtree_print(r, "\"module\":\"%.63s\",\"unloading\":%s,",
 		       obj->type->owner->name,
-		       kobjtree_unloading(obj) ? "true" : "false");
+		       str_true_false(kobjtree_unloading(obj)));
 	kobjtree_print(r, "\"state\":\"%s\",\"device\":\"%s\",\"bindings\":%d,",
 		       kobjtree_state(rec), rec->device, rec->bindings);
 	kobjtree_print(r, "\"references\":%u,\"outside\":%ld,\"edges\":[",
