@@ -519,20 +519,23 @@ static void *storm_bind(void *arg)
 	return NULL;
 }
 
+/*
+ * Without links, so that the gate has to do it all. And where the driver core
+ * refuses a bind by sysfs for a link's sake, it leaks the reason that it noted.
+ */
 static bool test_storm(void)
 {
 	long start = now_ms(), longest = 0, t;
 	pthread_t threads[4];
-	bool ok = true;
 	int unbinds = 0;
 	size_t i;
+	bool ok;
 
+	ok = bind_all(false);
 	for (i = 0; i < ARRAY_SIZE(threads); i++)
 		pthread_create(&threads[i], NULL, i ? storm_main : storm_bind,
 			       NULL);
 	while (now_ms() - start < seconds * 1000L) {
-		ok &= CHECK(sysfs_write("/sys/module/rail_kobjtree/parameters",
-					"links", unbinds / 8 % 2 ? "Y" : "N"));
 		ok &= CHECK(bind(&raw));
 		sleep_ms(20 + unbinds * 37 % 100);
 		t = now_ms();

@@ -55,6 +55,7 @@ static inline bool find_node_after(int index, int *number)
 
 	snprintf(dir, sizeof(dir), "/sys/bus/platform/devices/%s/video4linux",
 		 device());
+	*number = -1;
 	d = opendir(dir);
 	if (!d)
 		return false;
