@@ -77,19 +77,24 @@ build_modules() {
 }
 
 # convert_drivers KDIR: the kernel's drivers that scripts/convert has a semantic
-# patch for, converted, as NAME_kobjtree.ko in $out/converted; after
-# build_modules
+# patch for, and maybe a sed script for the rest, converted, as NAME_kobjtree.ko in
+# $out/converted; after build_modules
 convert_drivers() {
-	local dir=$out/converted patch file name objects=
+	local dir=$out/converted patch file name only objects=
 
 	mkdir -p "$dir"
 	for patch in "$top"/scripts/convert/*.cocci; do
+		only=$(sed -n 's,^// Only for: ,,p' "$patch")
+		[ -z "$only" ] || grep -q "^${only//./\\.}\." "$1/include/config/kernel.release" ||
+			continue
 		file=$1/source/$(sed -n 's,^// Applies to: ,,p' "$patch")
 		name=$(basename "$file" .c | tr - _)_kobjtree
 		rm -f "$dir/$name.new"
-		spatch --very-quiet --sp-file "$patch" -o "$dir/$name.new" "$file" >/dev/null
+		spatch --very-quiet --sp-file "$patch" -o "$dir/$name.new" "$file" &>/dev/null
 		[ -s "$dir/$name.new" ] ||
 			die "${patch##*/} does not apply to $file"
+		[ ! -f "${patch%.cocci}.sed" ] ||
+			sed -i -f "${patch%.cocci}.sed" "$dir/$name.new"
 		# make looks at the time
 		cmp -s "$dir/$name.new" "$dir/$name.c" || mv "$dir/$name.new" "$dir/$name.c"
 		objects+=" $name.o"
