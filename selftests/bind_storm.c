@@ -19,6 +19,13 @@ static int seconds = 5;
 static bool over;
 static unsigned long opened, refused;
 
+/*
+ * Nobody binds by hand while the device comes: it is not ready to be probed
+ * then, and the driver core never frees what it notes about that. The unbinds
+ * and the end of the device are as they come.
+ */
+static pthread_mutex_t coming = PTHREAD_MUTEX_INITIALIZER;
+
 static bool plug(bool in)
 {
 	return sysfs_write(PLUG, "plug", in ? "1" : "0");
@@ -100,7 +107,9 @@ static void *binder(void *arg)
 
 	while (!is_over()) {
 		*n += driver_write("unbind");
+		pthread_mutex_lock(&coming);
 		driver_write("bind");
+		pthread_mutex_unlock(&coming);
 	}
 	return NULL;
 }
@@ -111,7 +120,9 @@ static void *puller(void *arg)
 
 	while (!is_over()) {
 		*n += plug(false);
+		pthread_mutex_lock(&coming);
 		plug(true);
+		pthread_mutex_unlock(&coming);
 		sleep_ms(7);
 	}
 	return NULL;
