@@ -136,7 +136,8 @@ module_root() {
 # Makefile built in $BIN, and for modprobe -d the modules in $MODULE_ROOT.
 # programs VERSION: sets $BIN and $scripts
 programs() {
-	export BIN=$cache/selftests-$1
+	BIN=$cache/selftests-$1-$(echo "$top" | sha256sum | cut -c1-8)
+	export BIN
 	scripts=()
 	[ -f "$top/selftests/Makefile" ] || return 0
 	mkdir -p "$BIN"

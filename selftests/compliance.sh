@@ -1,20 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2034
+# shellcheck shell=sh
 # For scripts that ask v4l2-compliance; sourced, not run.
 
-nr=0
-failed=0
-
-# ok STATUS NAME: a test passed if the status is 0
-ok() {
-	nr=$((nr + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $nr - $2"
-	else
-		echo "not ok $nr - $2"
-		failed=1
-	fi
-}
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "${0%/*}/tap.sh"
 
 # skip NAME
 skip() {

@@ -5,19 +5,8 @@
 #
 # MODULE_ROOT: where modprobe finds the modules of selftests/modules.
 
-nr=0
-failed=0
-
-# ok STATUS NAME: a test passed if the status is 0
-ok() {
-	nr=$((nr + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $nr - $2"
-	else
-		echo "not ok $nr - $2"
-		failed=1
-	fi
-}
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "${0%/*}/tap.sh"
 
 load() {
 	modprobe -d "${MODULE_ROOT:-/}" "kobjtree_test_$1"
