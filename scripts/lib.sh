@@ -58,11 +58,14 @@ need_disk() {	# MiB
 		die "$cache needs $1 MiB, has $free; free some or set KOBJTREE_CACHE"
 }
 
+# short TEXT: a name for it
+short() { echo "$1" | sha256sum | cut -c1-8; }
+
 # build_modules SRC KDIR [VARIANT]: out of tree, and out of SRC, which stays
 # clean; sets $out, where modules.order lists what was built and which is ours
 # until we exit
 build_modules() {
-	out=modules-${1##*/}-$(echo "$1" | sha256sum | cut -c1-8)-${2##*/}${3:+-$3}
+	out=modules-${1##*/}-$(short "$1")-${2##*/}${3:+-$3}
 	lock "$out"
 	out=$cache/$out
 	mkdir -p "$out"
@@ -136,7 +139,7 @@ module_root() {
 # Makefile built in $BIN, and for modprobe -d the modules in $MODULE_ROOT.
 # programs VERSION: sets $BIN and $scripts
 programs() {
-	BIN=$cache/selftests-$1-$(echo "$top" | sha256sum | cut -c1-8)
+	BIN=$cache/selftests-$1-$(short "$top")
 	export BIN
 	scripts=()
 	[ -f "$top/selftests/Makefile" ] || return 0
