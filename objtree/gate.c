@@ -367,8 +367,8 @@ EXPORT_SYMBOL_GPL(kobjtree_unplug);
  * @gate: the gate, before it goes live
  *
  * For a gate that was measured to be hot: entering and leaving it on many CPUs
- * at once then shares no cache line. In return it costs an unsigned long on each
- * CPU, and a drain waits for an RCU grace period. Gates that are all marked
+ * at once then shares no cache line. In return it allocates, an unsigned long on
+ * each CPU among others, and a drain waits for an RCU grace period. Gates that are all marked
  * before the first of them is drained share one.
  *
  * Context: process context, may sleep; the caller holds a reference to the

@@ -7,6 +7,9 @@
  * under that lock before anything else happens, so that whoever still finds
  * the object there finds valid memory, with a count that may be zero.
  *
+ * That looks through all of the bucket with interrupts off: meant for thousands of
+ * weak references in the system, not for millions.
+ *
  *   nothing -> kobjtree_weak_set() -> object -> dead, cleared or set anew
  */
 #include "internal.h"
