@@ -4,8 +4,8 @@
  * that knows of kernel versions; Kbuild includes it before everything else.
  *
  * Where a name cannot hide the difference, COMPAT_* says that there is one; none
- * of them is defined on the newest kernel. Bounds were seen to be right at the
- * kernels that scripts/matrix runs; between those a wrong one fails the build.
+ * of them is defined on the newest kernel. Bounds are those of 6.12 and 6.1, where
+ * it compiled; between those and 7.2 a wrong one fails the build.
  */
 #ifndef _KOBJTREE_COMPAT_H
 #define _KOBJTREE_COMPAT_H
