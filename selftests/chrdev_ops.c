@@ -915,6 +915,34 @@ static int op_fasync(int fd)
 	return fcntl(fd, F_SETFL, O_ASYNC) ?: fcntl(fd, F_SETFL, 0);
 }
 
+static int op_llseek(int fd)
+{
+	return lseek(fd, 0, SEEK_SET) ? -1 : 0;
+}
+
+/* More of them than have their place on the stack. */
+static int op_poll(int fd)
+{
+	struct pollfd pfds[64];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(pfds); i++)
+		pfds[i] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	return poll(pfds, ARRAY_SIZE(pfds), 0) == ARRAY_SIZE(pfds) ? 0 : -1;
+}
+
+static int op_epoll(int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int ep = epoll_create1(0), ret;
+
+	if (ep < 0)
+		return -1;
+	ret = epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
+	close(ep);
+	return ret;
+}
+
 static int op_mmap(int fd)
 {
 	unsigned char *p = map(fd, 1, MAP_SHARED, 0);
@@ -922,54 +950,82 @@ static int op_mmap(int fd)
 	return p == MAP_FAILED ? -1 : munmap(p, page);
 }
 
-/* Count how often @fn failed; it succeeds when nothing is made to fail. */
-static bool fail_each(const char *name, int (*fn)(int fd), int fd, int *failed)
+/* Far from all else, so that there is no table yet. */
+static int touch_at(int fd, long pgoff)
 {
-	int control = open("/proc/thread-self/fail-nth", O_RDWR);
-	bool ok = CHECK(control >= 0), injected = true;
-	char text[16];
-	int n, ret, err;
+	unsigned char *p = mmap((void *)(64ul << 30), page, PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
+				pgoff * page);
+	int byte;
 
-	*failed = 0;
-	for (n = 1; ok && injected; n++) {
-		snprintf(text, sizeof(text), "%d", n);
-		ok &= CHECK(write(control, text, strlen(text)) > 0);
-		ret = fn(fd);
-		err = errno;
-		memset(text, 0, sizeof(text));
-		ok &= CHECK(pread(control, text, sizeof(text) - 1, 0) > 0);
-		injected = atoi(text) == 0;
-		ok &= CHECK(write(control, "0", 1) == 1);
-		*failed += !!ret;
-		if (ret && (!injected || (err != ENOMEM && err != EAGAIN)))
-			ok = fail("%s: %s at %d", name, strerror(err), n);
-	}
-	printf("# %s: %d allocations, %d failed\n", name, n - 2, *failed);
-	close(control);
-	return ok;
+	if (p == MAP_FAILED)
+		return -1;
+	byte = peek(p);
+	munmap(p, page);
+	errno = EFAULT;
+	return byte < 0 ? -1 : 0;
+}
+
+/* A fault without memory is tried again, and not SIGBUS. */
+static int op_touch(int fd)
+{
+	return touch_at(fd, 0);
+}
+
+static int op_touch_pfn(int fd)
+{
+	return touch_at(fd, TEST_PFNS);
+}
+
+/* An operation of @fd that may fail for want of memory, and for nothing else. */
+struct op {
+	const char *name;
+	int (*fn)(int fd);
+	bool fails;		/* has an allocation that it cannot do without */
+	int fd;
+	bool wrong;
+};
+
+static bool op_try(void *arg)
+{
+	struct op *op = arg;
+
+	if (!op->fn(op->fd))
+		return true;
+	if (errno != ENOMEM && errno != EAGAIN)
+		op->wrong = !fail("%s: %s", op->name, strerror(errno));
+	return false;
+}
+
+static bool op_undo(void *arg)
+{
+	return true;
 }
 
 static bool test_fail_nth(void)
 {
-	const struct {
-		const char *name;
-		int (*fn)(int fd);
-		bool fails;	/* has an allocation of the glue's own */
-	} ops[] = {
-		{ "open", op_open, false }, { "read", op_read, true },
-		{ "write", op_write, true }, { "ioctl", op_ioctl, true },
-		{ "fasync", op_fasync, true }, { "mmap", op_mmap, true },
+	struct op ops[] = {
+		{ "open", op_open }, { "read", op_read, true },
+		{ "write", op_write, true }, { "llseek", op_llseek },
+		{ "ioctl", op_ioctl, true }, { "poll", op_poll, true },
+		{ "epoll", op_epoll, true }, { "fasync", op_fasync, true },
+		{ "mmap", op_mmap, true }, { "touch", op_touch, true },
+		{ "touch_pfn", op_touch_pfn, true },
 	};
 	int fd = bind_and_open(0), failed;
 	bool ok = CHECK(fd >= 0);
 	size_t i;
 
-	sysfs_write("/sys/kernel/debug/failslab", "ignore-gfp-wait", "N");
-	sysfs_write("/sys/kernel/debug/failslab", "verbose", "0");
+	/* Tables, and poll's entries, are pages. */
+	sysfs_write("/sys/kernel/debug/fail_page_alloc", "ignore-gfp-wait", "N");
+	sysfs_write("/sys/kernel/debug/fail_page_alloc", "min-order", "0");
+	sysfs_write("/sys/kernel/debug/fail_page_alloc", "verbose", "0");
 	for (i = 0; ok && i < ARRAY_SIZE(ops); i++) {
-		ok = fail_each(ops[i].name, ops[i].fn, fd, &failed);
-		ok = ok && CHECK(!ops[i].fails || failed);
+		ops[i].fd = fd;
+		ok = fail_each(ops[i].name, op_try, op_undo, &ops[i], &failed) &&
+		     CHECK(!ops[i].wrong) && CHECK(!ops[i].fails || failed);
 	}
+	sysfs_write("/sys/kernel/debug/fail_page_alloc", "min-order", "1");
 	close(fd);
 	return ok && settle();
 }
@@ -977,25 +1033,7 @@ static bool test_fail_nth(void)
 /* A probe that fails leaves no object, no node, and no minor. */
 static bool test_fail_nth_bind(void)
 {
-	int control, n, failed = 0;
-	bool ok = CHECK(do_unbind()), injected = true;
-	char text[16];
-
-	control = open("/proc/thread-self/fail-nth", O_RDWR);
-	for (n = 1; ok && injected; n++) {
-		snprintf(text, sizeof(text), "%d", n);
-		ok &= CHECK(write(control, text, strlen(text)) > 0);
-		failed += !driver_write("bind");
-		memset(text, 0, sizeof(text));
-		ok &= CHECK(pread(control, text, sizeof(text) - 1, 0) > 0);
-		injected = atoi(text) == 0;
-		ok &= CHECK(write(control, "0", 1) == 1);
-		if (injected && bound())
-			ok &= CHECK(do_unbind());
-	}
-	printf("# bind: %d allocations, %d failed\n", n - 2, failed);
-	close(control);
-	return ok && CHECK(bound()) && CHECK(failed > 0) && settle();
+	return fail_each_of_probe() && settle();
 }
 
 #define TEST(name)	{ #name, test_##name }

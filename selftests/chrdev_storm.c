@@ -110,7 +110,7 @@ static void storm_file(int fd)
 	}
 }
 
-static void storm_main(int number)
+static void storm_process(int number)
 {
 	int fd, fd2;
 
@@ -192,7 +192,7 @@ static bool test_storm(void)
 	for (i = 0; i < PROCESSES; i++) {
 		pids[i] = fork();
 		if (!pids[i]) {
-			storm_main(i);
+			storm_process(i);
 			_exit(0);
 		}
 	}

@@ -435,45 +435,15 @@ static bool test_ioctl_storm(void)
 
 static bool test_fail_nth(void)
 {
-	int fail_fd, n, failed = 0;
-	bool ok, injected = true;
-	char text[16];
-
-	sysfs_write("/sys/kernel/debug/failslab", "ignore-gfp-wait", "N");
-	sysfs_write("/sys/kernel/debug/failslab", "verbose", "0");
-	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
-	if (!CHECK(fail_fd >= 0))
-		return false;
-	ok = CHECK(do_unbind());
-	for (n = 1; ok && injected; n++) {
-		snprintf(text, sizeof(text), "%d", n);
-		ok &= CHECK(write(fail_fd, text, strlen(text)) > 0);
-		failed += !driver_write("bind");
-		memset(text, 0, sizeof(text));
-		ok &= CHECK(pread(fail_fd, text, sizeof(text) - 1, 0) > 0);
-		injected = atoi(text) == 0;
-		ok &= CHECK(write(fail_fd, "0", 1) == 1);
-		if (injected)
-			ok &= CHECK(do_unbind());
-	}
-	printf("# %d allocations, %d failed probes\n", n - 2, failed);
-	close(fail_fd);
-	return ok && CHECK(bound()) && CHECK(failed > 0);
+	return fail_each_of_probe();
 }
 
 /* === All at once === */
 
-static bool storm_over;
-static unsigned long storm_good, storm_gone, storm_other;
-
-static void storm_count(bool good)
+/* EAGAIN: nothing was measured yet. */
+static void storm_read_once(int fd)
 {
-	unsigned long *n = good || errno == EAGAIN ? &storm_good :
-			   errno == ENODEV ? &storm_gone : &storm_other;
-
-	if (n == &storm_other)
-		printf("# %s\n", strerror(errno));
-	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
+	storm_count(read_once(fd) == 4 || errno == EAGAIN);
 }
 
 static void storm_read(int fd)
@@ -481,7 +451,7 @@ static void storm_read(int fd)
 	int i;
 
 	for (i = 0; i < 10; i++)
-		storm_count(read_once(fd) == 4);
+		storm_read_once(fd);
 }
 
 static void storm_poll(int fd)
@@ -492,7 +462,7 @@ static void storm_poll(int fd)
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	for (i = 0; i < 10; i++) {
 		poll(&pfd, 1, 100);
-		storm_count(read_once(fd) == 4);
+		storm_read_once(fd);
 	}
 }
 
@@ -512,55 +482,18 @@ static void storm_open(int fd)
 	storm_count(fd >= 0);
 }
 
-static void *storm_main(void *arg)
+static int storm_open_node(void)
 {
-	void (*fn)(int fd) = arg;
-	int fd;
-
-	while (!__atomic_load_n(&storm_over, __ATOMIC_RELAXED)) {
-		fd = open_node("", 0);
-		if (fd < 0) {
-			/* ENXIO: found before the node went, opened after the cdev did. */
-			if (errno != ENOENT && errno != ENXIO)
-				storm_count(false);
-			sched_yield();
-			continue;
-		}
-		fn(fd);
-		close(fd);
-	}
-	return NULL;
+	return open_node("", 0);
 }
 
 static bool test_storm(void)
 {
 	void (*const fns[])(int fd) = { storm_read, storm_poll, storm_ioctl,
 					storm_open };
-	long start = now_ms(), longest = 0, t;
-	pthread_t threads[ARRAY_SIZE(fns)];
-	int unbinds = 0;
-	bool ok = true;
-	size_t i;
+	const struct storm s = { .open = storm_open_node, .seconds = seconds };
 
-	for (i = 0; i < ARRAY_SIZE(fns); i++)
-		pthread_create(&threads[i], NULL, storm_main, fns[i]);
-	while (now_ms() - start < seconds * 1000L) {
-		ok &= CHECK(do_bind());
-		sleep_ms(20 + unbinds * 37 % 200);
-		t = now_ms();
-		ok &= CHECK(do_unbind());
-		t = now_ms() - t;
-		if (t > longest)
-			longest = t;
-		unbinds++;
-	}
-	__atomic_store_n(&storm_over, true, __ATOMIC_RELAXED);
-	for (i = 0; i < ARRAY_SIZE(fns); i++)
-		pthread_join(threads[i], NULL);
-	printf("# %d unbinds, longest %ld ms; calls: %lu good, %lu ENODEV\n",
-	       unbinds, longest, storm_good, storm_gone);
-	return ok && CHECK(storm_good) && CHECK(storm_gone) &&
-	       CHECK(!storm_other) && CHECK(longest < SOON_MS);
+	return storm(&s, fns, ARRAY_SIZE(fns));
 }
 
 static const struct test tests[] = {

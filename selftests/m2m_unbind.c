@@ -540,25 +540,28 @@ static bool test_slow_calls(void)
 
 static bool test_fail_nth(void)
 {
-	return fail_each_of_probe();
+	return fail_each_of_video_probe();
 }
 
 static int opened;
 
-static bool try_open(void)
+static bool try_open(void *unused)
 {
 	opened = open_video(0);
 	return opened >= 0;
 }
 
-static bool undo_open(void)
+static bool undo_open(void *unused)
 {
 	return !close(opened);
 }
 
 static bool test_fail_nth_open(void)
 {
-	bool ok = CHECK(do_bind()) && fail_each_allocation(try_open, undo_open);
+	int failed;
+	bool ok = CHECK(do_bind()) &&
+		  fail_each("open", try_open, undo_open, NULL, &failed) &&
+		  CHECK(failed > 0);
 
 	close(opened);
 	return ok;
@@ -578,23 +581,23 @@ static void storm_stream(int fd)
 	int i;
 
 	if (reqbufs_of(fd, out, BUFS) || reqbufs_of(fd, cap, BUFS))
-		return storm_count(false);
+		return storm_call(false);
 	p = map_of(fd, cap, 0, &size);
 	for (i = 0; i < BUFS; i++) {
 		qbuf_of(fd, out, i);
 		qbuf_of(fd, cap, i);
 	}
 	if (stream_of(fd, out, true) || stream_of(fd, cap, true))
-		storm_count(false);
+		storm_call(false);
 	for (i = 0; i < 8; i++) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT };
 
 		poll(&pfd, 1, 100);
 		if (frame(fd)) {
-			storm_count(false);
+			storm_call(false);
 			break;
 		}
-		storm_count(true);
+		storm_call(true);
 	}
 	if (i % 2)
 		stream_of(fd, cap, false);
@@ -610,7 +613,7 @@ static bool test_storm(void)
 					storm_ctrl, storm_open };
 
 	set_param("slow_ms", "10");
-	return storm(fns, ARRAY_SIZE(fns), seconds);
+	return storm_video(fns, ARRAY_SIZE(fns), seconds);
 }
 
 static bool always(void)

@@ -428,80 +428,52 @@ static bool test_circle_isp_first(void)
 
 /* === Probe === */
 
-/* @dev is bound in the end, after a probe for each allocation that may fail. */
-static bool fail_nth(const struct dev *dev)
+static bool probe_dev(void *dev)
 {
-	int fail_fd, n, failed = 0;
-	bool ok, injected = true;
-	char text[16];
+	return dev_write(dev, "bind");
+}
 
-	sysfs_write("/sys/kernel/debug/failslab", "ignore-gfp-wait", "N");
-	sysfs_write("/sys/kernel/debug/failslab", "verbose", "0");
-	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
-	if (!CHECK(fail_fd >= 0))
-		return false;
-	ok = CHECK(unbind(dev));
-	for (n = 1; ok && injected; n++) {
-		snprintf(text, sizeof(text), "%d", n);
-		ok &= CHECK(write(fail_fd, text, strlen(text)) > 0);
-		failed += !dev_write(dev, "bind");
-		memset(text, 0, sizeof(text));
-		ok &= CHECK(pread(fail_fd, text, sizeof(text) - 1, 0) > 0);
-		injected = atoi(text) == 0;
-		ok &= CHECK(write(fail_fd, "0", 1) == 1);
-		if (injected)
-			ok &= CHECK(unbind(dev));
-	}
-	printf("# %s: %d allocations, %d failed probes\n", dev->name, n - 2,
-	       failed);
-	close(fail_fd);
-	return ok && CHECK(is_bound(dev)) && CHECK(failed > 0);
+static bool unbind_dev(void *dev)
+{
+	return unbind(dev);
+}
+
+/* @dev is bound in the end, after a probe for each allocation that may fail. */
+static bool fail_nth(struct dev *dev)
+{
+	int failed;
+
+	return CHECK(unbind(dev)) &&
+	       fail_each(dev->name, probe_dev, unbind_dev, dev, &failed) &&
+	       CHECK(is_bound(dev)) && CHECK(failed > 0);
 }
 
 static bool test_fail_nth(void)
 {
-	return bind_all(true) && CHECK(unbind(&lamp)) && fail_nth(&sub) &&
-	       fail_nth(&lamp);
+	return bind_all(true) && CHECK(unbind(&lamp)) && CHECK(unbind(&sub)) &&
+	       fail_nth(&raw) && fail_nth(&sub) && fail_nth(&lamp) &&
+	       CHECK(unbind(&sensor)) && fail_nth(&isp) && fail_nth(&sensor);
 }
 
 /* === All at once === */
 
-static bool storm_over;
-static unsigned long storm_good, storm_gone, storm_other;
-
-static void storm_count(bool good)
-{
-	unsigned long *n = good ? &storm_good :
-			   errno == ENODEV ? &storm_gone : &storm_other;
-
-	if (n == &storm_other)
-		printf("# %s\n", strerror(errno));
-	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
-}
-
-static void *storm_main(void *arg)
+static int storm_open(void)
 {
 	char path[64];
-	int fd, i;
 
 	snprintf(path, sizeof(path), "/dev/%s", lamp.name);
-	while (!__atomic_load_n(&storm_over, __ATOMIC_RELAXED)) {
-		fd = open(path, O_RDWR);
-		if (fd < 0) {
-			/* ENXIO: the cdev is gone, the node not yet. */
-			if (errno != ENOENT && errno != ENXIO)
-				storm_count(false);
-			sched_yield();
-			continue;
-		}
-		for (i = 0; i < 20; i++) {
-			storm_count(!set_mv(fd, i % 2));
-			storm_count(get_mv(fd) >= 0);
-			storm_count(has_lost(fd) >= 0);
-		}
-		close(fd);
+	return open(path, O_RDWR);
+}
+
+static void storm_calls(int fd)
+{
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		storm_count(!set_mv(fd, i % 2));
+		storm_count(get_mv(fd) >= 0);
+		storm_count(has_lost(fd) >= 0);
 	}
-	return NULL;
 }
 
 /* The lamp and its supply come and go at any time beside the removals. */
@@ -509,7 +481,7 @@ static void *storm_bind(void *arg)
 {
 	int i;
 
-	for (i = 0; !__atomic_load_n(&storm_over, __ATOMIC_RELAXED); i++) {
+	for (i = 0; !storm_over(); i++) {
 		dev_write(&sub, "bind");
 		dev_write(&lamp, "bind");
 		if (i % 5 == 4)
@@ -519,39 +491,37 @@ static void *storm_bind(void *arg)
 	return NULL;
 }
 
+static bool storm_come(int round)
+{
+	return bind(&raw);
+}
+
+static bool storm_go(int round)
+{
+	return unbind(round % 3 ? &raw : &sub);
+}
+
 /*
  * Without links, so that the gate has to do it all. And where the driver core
  * refuses a bind by sysfs for a link's sake, it leaks the reason that it noted.
  */
 static bool test_storm(void)
 {
-	long start = now_ms(), longest = 0, t;
-	pthread_t threads[4];
-	int unbinds = 0;
-	size_t i;
+	void (*const fns[])(int fd) = { storm_calls, storm_calls, storm_calls };
+	const struct storm s = {
+		.open = storm_open,
+		.come = storm_come,
+		.go = storm_go,
+		.seconds = seconds,
+	};
+	pthread_t binder;
 	bool ok;
 
 	ok = bind_all(false);
-	for (i = 0; i < ARRAY_SIZE(threads); i++)
-		pthread_create(&threads[i], NULL, i ? storm_main : storm_bind,
-			       NULL);
-	while (now_ms() - start < seconds * 1000L) {
-		ok &= CHECK(bind(&raw));
-		sleep_ms(20 + unbinds * 37 % 100);
-		t = now_ms();
-		ok &= CHECK(unbind(unbinds % 3 ? &raw : &sub));
-		t = now_ms() - t;
-		if (t > longest)
-			longest = t;
-		unbinds++;
-	}
-	__atomic_store_n(&storm_over, true, __ATOMIC_RELAXED);
-	for (i = 0; i < ARRAY_SIZE(threads); i++)
-		pthread_join(threads[i], NULL);
-	printf("# %d unbinds, longest %ld ms; calls: %lu good, %lu ENODEV\n",
-	       unbinds, longest, storm_good, storm_gone);
-	return ok & CHECK(storm_good) & CHECK(storm_gone) &
-	       CHECK(!storm_other) & CHECK(longest < SOON_MS);
+	pthread_create(&binder, NULL, storm_bind, NULL);
+	ok &= storm(&s, fns, ARRAY_SIZE(fns));
+	pthread_join(binder, NULL);
+	return ok;
 }
 
 /* === Modules === */

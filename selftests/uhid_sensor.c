@@ -684,53 +684,31 @@ static bool test_hidraw(void)
 
 /* === Probe === */
 
+static bool try_bind(void *unused)
+{
+	return driver_do("bind");
+}
+
+static bool undo_bind(void *unused)
+{
+	return unbind_sensor();
+}
+
 static bool test_fail_nth(void)
 {
-	int fail_fd, n, failed = 0;
-	bool ok, injected = true;
-	char text[16];
+	int failed;
+	bool ok;
 
-	sysfs_write("/sys/kernel/debug/failslab", "ignore-gfp-wait", "N");
-	sysfs_write("/sys/kernel/debug/failslab", "verbose", "0");
-	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR);
-	if (!CHECK(fail_fd >= 0) || !plug_in(false))
+	if (!plug_in(false))
 		return false;
 	/* All that is done once is done. */
-	ok = bind_sensor() && unbind_sensor();
-	for (n = 1; ok && injected; n++) {
-		bool done;
-
-		snprintf(text, sizeof(text), "%d", n);
-		ok &= CHECK(write(fail_fd, text, strlen(text)) > 0);
-		done = driver_do("bind");
-		memset(text, 0, sizeof(text));
-		ok &= CHECK(pread(fail_fd, text, sizeof(text) - 1, 0) > 0);
-		injected = atoi(text) == 0;
-		ok &= CHECK(write(fail_fd, "0", 1) == 1);
-		failed += !done;
-		if (done)
-			ok &= unbind_sensor();
-	}
-	printf("# %d allocations, %d failed probes\n", n - 2, failed);
-	close(fail_fd);
-	ok &= CHECK(failed > 0);
+	ok = bind_sensor() && unbind_sensor() &&
+	     fail_each("probe", try_bind, undo_bind, NULL, &failed) &&
+	     CHECK(failed > 0);
 	return pull_out() && ok;
 }
 
 /* === All at once === */
-
-static bool storm_over;
-static unsigned long storm_good, storm_gone, storm_other;
-
-static void storm_count(bool good)
-{
-	unsigned long *n = good || errno == EAGAIN ? &storm_good :
-			   errno == ENODEV ? &storm_gone : &storm_other;
-
-	if (n == &storm_other)
-		printf("# %s\n", strerror(errno));
-	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
-}
 
 /* Reads until the sensor is gone, in one way or the other. */
 static void storm_file(int fd, bool polls)
@@ -743,63 +721,61 @@ static void storm_file(int fd, bool polls)
 		if (polls)
 			poll(&pfd, 1, 1000);
 		ret = read_any(fd);
-		storm_count(ret > 0);
+		/* EAGAIN: there is no sample yet */
+		storm_count(ret > 0 || errno == EAGAIN);
 	} while (ret > 0 || errno == EAGAIN);
 }
 
-static void *storm_main(void *arg)
+static void storm_read(int fd)
+{
+	storm_file(fd, false);
+}
+
+static void storm_poll(int fd)
+{
+	storm_file(fd, true);
+}
+
+static int storm_open(void)
 {
 	char path[PATH_SIZE];
 	glob_t found;
-	int fd;
 
-	while (!__atomic_load_n(&storm_over, __ATOMIC_RELAXED)) {
-		sched_yield();
-		if (glob("/dev/HID-SENSOR-2000e1.*.auto", 0, NULL, &found))
-			continue;
-		snprintf(path, sizeof(path), "%s", found.gl_pathv[0]);
-		globfree(&found);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd >= 0) {
-			storm_file(fd, arg);
-			close(fd);
-		} else if (errno != EBUSY && errno != ENOENT) {
-			storm_count(false);
-		}
+	if (glob("/dev/HID-SENSOR-2000e1.*.auto", 0, NULL, &found)) {
+		errno = ENOENT;
+		return -1;
 	}
-	return NULL;
+	snprintf(path, sizeof(path), "%s", found.gl_pathv[0]);
+	globfree(&found);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static bool storm_come(int round)
+{
+	bool ok = plug_in(false) && bind_sensor();
+	int n;
+
+	for (n = 0; n < round % 7 * 20; n++)
+		ok = ok && report(n);
+	return ok;
+}
+
+static bool storm_go(int round)
+{
+	return pull_out();
 }
 
 static bool test_storm(void)
 {
-	long begin = now_ms(), longest = 0, t;
-	pthread_t threads[3];
-	unsigned int n, rounds = 0;
-	bool ok = true;
-	size_t i;
+	void (*const fns[])(int fd) = { storm_read, storm_poll, storm_read };
+	const struct storm s = {
+		.open = storm_open,
+		.come = storm_come,
+		.go = storm_go,
+		.seconds = seconds,
+	};
 
-	for (i = 0; i < ARRAY_SIZE(threads); i++)
-		pthread_create(&threads[i], NULL, storm_main,
-			       i % 2 ? &storm_over : NULL);
-	while (ok && now_ms() - begin < seconds * 1000L) {
-		if (!plug_in(false) || !bind_sensor())
-			return false;
-		for (n = 0; n < rounds % 7 * 20; n++)
-			ok &= report(n);
-		t = now_ms();
-		ok &= pull_out();
-		t = now_ms() - t;
-		if (t > longest)
-			longest = t;
-		rounds++;
-	}
-	__atomic_store_n(&storm_over, true, __ATOMIC_RELAXED);
-	for (i = 0; i < ARRAY_SIZE(threads); i++)
-		pthread_join(threads[i], NULL);
-	printf("# %u sensors, longest removal %ld ms; calls: %lu good, %lu ENODEV\n",
-	       rounds, longest, storm_good, storm_gone);
-	return ok && CHECK(storm_good) && CHECK(storm_gone) &&
-	       CHECK(!storm_other) && CHECK(longest < SOON_MS);
+	return storm(&s, fns, ARRAY_SIZE(fns));
 }
 
 static const struct test tests[] = {

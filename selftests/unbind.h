@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -229,6 +230,169 @@ static inline bool unbind_under(int (*fn)(int fd), int fd)
 	ok &= CHECK(s->ret == -1) && CHECK(s->err == ENODEV);
 	free(s);
 	return ok;
+}
+
+/* === Each allocation fails once === */
+
+/*
+ * @fn with its first allocation failing, with its second, and so on until there
+ * are no more, when it has to succeed; @undo after each success but the last.
+ * @failed: how often @fn did.
+ */
+static inline bool fail_each(const char *what, bool (*fn)(void *arg),
+			     bool (*undo)(void *arg), void *arg, int *failed)
+{
+	int control = open("/proc/thread-self/fail-nth", O_RDWR), n;
+	bool ok = CHECK(control >= 0), injected = true, done;
+	char text[16];
+
+	sysfs_write("/sys/kernel/debug/failslab", "ignore-gfp-wait", "N");
+	sysfs_write("/sys/kernel/debug/failslab", "verbose", "0");
+	*failed = 0;
+	for (n = 1; ok && injected; n++) {
+		snprintf(text, sizeof(text), "%d", n);
+		ok &= CHECK(write(control, text, strlen(text)) > 0);
+		done = fn(arg);
+		memset(text, 0, sizeof(text));
+		ok &= CHECK(pread(control, text, sizeof(text) - 1, 0) > 0);
+		injected = atoi(text) == 0;
+		ok &= CHECK(write(control, "0", 1) == 1);
+		*failed += !done;
+		if (injected && done)
+			ok &= CHECK(undo(arg));
+		ok &= CHECK(injected || done);
+	}
+	printf("# %s: %d allocations, %d failed\n", what, n - 2, *failed);
+	close(control);
+	return ok;
+}
+
+static inline bool fail_bind(void *unused)
+{
+	(void)unused;
+	return driver_write("bind");
+}
+
+static inline bool fail_unbind(void *unused)
+{
+	(void)unused;
+	return do_unbind();
+}
+
+/* The probe of the driver, which is left bound. */
+static inline bool fail_each_of_probe(void)
+{
+	int failed;
+
+	return CHECK(do_unbind()) &&
+	       fail_each("probe", fail_bind, fail_unbind, NULL, &failed) &&
+	       CHECK(bound()) && CHECK(failed > 0);
+}
+
+/* === All at once === */
+
+/**
+ * struct storm - a device that comes and goes under its users
+ * @open: a file for one of them; -1 while there is no device
+ * @come: makes the device come, NULL to bind it
+ * @go: makes it go, NULL to unbind it
+ * @seconds: for how long
+ */
+struct storm {
+	int (*open)(void);
+	bool (*come)(int round);
+	bool (*go)(int round);
+	int seconds;
+};
+
+struct storm_user {
+	const struct storm *storm;
+	void (*fn)(int fd);
+	pthread_t thread;
+};
+
+static bool storm_is_over;
+static unsigned long storm_good, storm_gone, storm_other;
+
+static inline bool storm_over(void)
+{
+	return __atomic_load_n(&storm_is_over, __ATOMIC_RELAXED);
+}
+
+/* A call was right, or failed as it has to when the device is gone. */
+static inline void storm_count(bool good)
+{
+	unsigned long *n = good ? &storm_good :
+			   errno == ENODEV ? &storm_gone : &storm_other;
+
+	if (n == &storm_other)
+		printf("# %s\n", strerror(errno));
+	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
+}
+
+static inline void *storm_main(void *arg)
+{
+	const struct storm_user *user = arg;
+	int fd;
+
+	while (!storm_over()) {
+		fd = user->storm->open();
+		if (fd >= 0) {
+			user->fn(fd);
+			close(fd);
+			continue;
+		}
+		/*
+		 * No node; or one still, and no cdev; or one that another has
+		 * for itself.
+		 */
+		if (errno != ENOENT && errno != ENXIO && errno != EBUSY)
+			storm_count(false);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static inline bool storm_round(const struct storm *s, int round, long *longest)
+{
+	bool ok = CHECK(s->come ? s->come(round) : do_bind());
+	long t;
+
+	sleep_ms(20 + round * 37 % 200);
+	t = now_ms();
+	ok &= CHECK(s->go ? s->go(round) : do_unbind());
+	t = now_ms() - t;
+	if (t > *longest)
+		*longest = t;
+	return ok;
+}
+
+/* @fns, each on files of its own, and removals beside them. */
+static inline bool storm(const struct storm *s, void (*const fns[])(int fd),
+			 int count)
+{
+	struct storm_user *users = calloc(count, sizeof(*users));
+	long start = now_ms(), longest = 0;
+	int i, rounds = 0;
+	bool ok = true;
+
+	for (i = 0; i < count; i++) {
+		users[i].storm = s;
+		users[i].fn = fns[i];
+		pthread_create(&users[i].thread, NULL, storm_main, &users[i]);
+	}
+	while (ok && now_ms() - start < s->seconds * 1000L)
+		ok &= storm_round(s, rounds++, &longest);
+	__atomic_store_n(&storm_is_over, true, __ATOMIC_RELAXED);
+	for (i = 0; i < count; i++)
+		pthread_join(users[i].thread, NULL);
+	free(users);
+	printf("# %d removals in %d s, longest %ld ms\n", rounds, s->seconds,
+	       longest);
+	printf("# calls: %lu good, %lu ENODEV, %lu other\n", storm_good,
+	       storm_gone, storm_other);
+	return ok && CHECK(storm_good) && CHECK(storm_gone) &&
+	       CHECK(!storm_other) && CHECK(longest < SOON_MS);
 }
 
 #endif /* _SELFTESTS_KOBJTREE_UNBIND_H */

@@ -606,7 +606,7 @@ static bool test_module_busy(void)
 
 static bool test_fail_nth(void)
 {
-	return fail_each_of_probe();
+	return fail_each_of_video_probe();
 }
 
 /* === All at once === */
@@ -618,21 +618,21 @@ static void storm_stream(int fd)
 	void *p;
 
 	if (reqbufs(fd, BUFS))
-		return storm_count(false);
+		return storm_call(false);
 	p = map(fd, 0, &size);
 	for (i = 0; i < BUFS; i++)
 		qbuf(fd, i);
 	if (stream(fd, true))
-		storm_count(false);
+		storm_call(false);
 	for (i = 0; i < 8; i++) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
 
 		poll(&pfd, 1, 100);
 		if (dqbuf(fd, &index)) {
-			storm_count(false);
+			storm_call(false);
 			break;
 		}
-		storm_count(true);
+		storm_call(true);
 		qbuf(fd, index);
 	}
 	if (p != MAP_FAILED) {
@@ -647,7 +647,7 @@ static void storm_read(int fd)
 	int i;
 
 	for (i = 0; i < 4; i++)
-		storm_count(read(fd, buf, sizeof(buf)) >= 0);
+		storm_call(read(fd, buf, sizeof(buf)) >= 0);
 }
 
 static bool test_storm(void)
@@ -657,7 +657,7 @@ static bool test_storm(void)
 					storm_ctrl, storm_open };
 
 	set_param("slow_ms", "10");
-	return storm(fns, ARRAY_SIZE(fns), seconds);
+	return storm_video(fns, ARRAY_SIZE(fns), seconds);
 }
 
 static bool always(void)
