@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -755,6 +756,82 @@ static bool test_s3_no_wake(void)
 	return ok && RELEASED();
 }
 
+/* === A freezable sleep === */
+
+#define FREEZER		"/run/freezer"
+#define FREEZER_TEST	FREEZER "/test"
+
+static bool freezer_set(const char *file, const char *text)
+{
+	return CHECK(sysfs_write(FREEZER_TEST, file, text));
+}
+
+static bool frozen(void)
+{
+	int fd = open(FREEZER_TEST "/freezer.state", O_RDONLY);
+	char text[16] = "";
+	bool ok = CHECK(read(fd, text, sizeof(text) - 1) > 0);
+
+	close(fd);
+	return ok && !strcmp(text, "FROZEN\n");
+}
+
+/* Return: a process that sleeps freezably in @fd, and is frozen there. */
+static pid_t freeze_in(int fd)
+{
+	char text[16];
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(ioctl(fd, TEST_FREEZABLE));
+	snprintf(text, sizeof(text), "%d", pid);
+	if (!SOON(get("holding")) || !freezer_set("tasks", text))
+		return -1;
+	sleep_ms(200);
+	return freezer_set("freezer.state", "FROZEN") && SOON(frozen()) ? pid : -1;
+}
+
+static bool thaw_and_kill(pid_t pid)
+{
+	int status = -1;
+
+	return freezer_set("freezer.state", "THAWED") &&
+	       CHECK(!kill(pid, SIGKILL)) &&
+	       CHECK(waitpid(pid, &status, 0) == pid) && CHECK(status == SIGKILL);
+}
+
+/* Who freezes user space would hold up a removal: the freezer says so. */
+static bool test_freezable(void)
+{
+	int fd = bind_and_open(0), raw = open_node(".raw", 0);
+	struct sleeper unbind = {};
+	pid_t pid;
+	bool ok;
+
+	mkdir(FREEZER, 0700);
+	ok = CHECK(fd >= 0) && CHECK(raw >= 0) &&
+	     CHECK(!mount("none", FREEZER, "cgroup", 0, "freezer")) &&
+	     CHECK(!mkdir(FREEZER_TEST, 0700) || errno == EEXIST);
+	/* It warns once. */
+	ok = ok && CHECK(sysfs_write("/sys/kernel/debug", "clear_warn_once", "1"));
+	if (!ok)
+		return false;
+
+	pid = freeze_in(raw);
+	ok = pid > 0 && thaw_and_kill(pid);
+
+	ok &= CHECK(sysfs_write("/dev", "kmsg", "kobjtree-expect: __set_task_frozen"));
+	pid = freeze_in(fd);
+	ok &= pid > 0 && start(&unbind, unbind_fn, -1) && SOON(marked(fd));
+	sleep_ms(200);
+	ok = ok && CHECK(!sleeper_ended(&unbind));
+	ok &= thaw_and_kill(pid) && ended(&unbind, 0, 0);
+	close(fd);
+	close(raw);
+	ok &= CHECK(!rmdir(FREEZER_TEST)) & CHECK(!umount(FREEZER));
+	return ok;
+}
+
 /* === io_uring === */
 
 struct ring {
@@ -1063,6 +1140,7 @@ static const struct test tests[] = {
 	TEST(s3_late_sleeper),
 	TEST(s3_epoll),
 	TEST(s3_no_wake),
+	TEST(freezable),
 	TEST(io_uring_read),
 	TEST(io_uring_write),
 	TEST(io_uring_async),

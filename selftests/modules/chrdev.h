@@ -18,6 +18,8 @@ struct test_flip {
 #define TEST_HOLD	_IO('k', 1)
 /* The same, and then for something that never comes, as a section should. */
 #define TEST_HOLD_WAIT	_IO('k', 2)
+/* Sleep freezably, for ever; on the raw node, in no section. */
+#define TEST_FREEZABLE	_IO('k', 6)
 /* Invert all bits. */
 #define TEST_FLIP	_IOWR('k', 3, struct test_flip)
 /* Double the argument; as a 32-bit program has it, it is half as large. */

@@ -131,6 +131,22 @@ static long test_ioctl_hold_wait(struct file *file, void *arg)
 	return kobjtree_wait_event(&t->bound.gate, t->wait, false);
 }
 
+/* As no section may. */
+static long test_sleep_freezably(struct test *t)
+{
+	long ret;
+
+	holding++;
+	ret = wait_event_freezable(t->wait, false);
+	holding--;
+	return ret;
+}
+
+static long test_ioctl_freezable(struct file *file, void *arg)
+{
+	return test_sleep_freezably(test_of(file));
+}
+
 static long test_ioctl_flip(struct file *file, void *arg)
 {
 	struct test_flip *flip = arg;
@@ -156,6 +172,7 @@ static long test_ioctl_double_32(struct file *file, void *arg)
 static const struct kobjtree_chrdev_ioctl test_ioctls[] = {
 	{ TEST_HOLD, test_ioctl_hold },
 	{ TEST_HOLD_WAIT, test_ioctl_hold_wait },
+	{ TEST_FREEZABLE, test_ioctl_freezable },
 	{ TEST_FLIP, test_ioctl_flip },
 	{ TEST_DOUBLE, test_ioctl_double },
 	{}
@@ -255,6 +272,8 @@ static long test_raw_ioctl(struct file *file, unsigned int cmd,
 	struct test_compat compat;
 	long ret = -ENOTTY;
 
+	if (cmd == TEST_FREEZABLE)
+		return test_sleep_freezably(test_of(file));
 	if (cmd != TEST_COMPAT)
 		return -ENOTTY;
 	if (copy_from_user(&compat, (void __user *)arg, sizeof(compat)))
