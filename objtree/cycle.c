@@ -27,7 +27,11 @@ struct kobjtree_walk {
 	bool found;
 };
 
-/* No edge can come to @obj while the mutex is held, see above. */
+/*
+ * Without @obj's lock: no edge can come to @obj while the mutex is held, and
+ * what came before is seen, since whoever linked the edge that led here marked
+ * @obj as held first, see kobjtree_mark_held().
+ */
 static bool kobjtree_holds_nothing(const struct kobjtree *obj)
 {
 	return !READ_ONCE(obj->head) && !READ_ONCE(obj->slot);

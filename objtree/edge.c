@@ -17,10 +17,17 @@
 
 #include "internal.h"
 
-/* Say on @held that it may be on a path. Its flags are its own lock's. */
+/*
+ * Say on @held that it may be on a path. Its flags are its own lock's.
+ *
+ * Afterwards each edge of @held is one that the caller sees, or one that waits
+ * for the mutex: edges that needed none were added under @held's lock before
+ * the flag was set there. Who finds it set takes no lock, and acquires them.
+ */
 int kobjtree_mark_held(struct kobjtree *held)
 {
-	if (READ_ONCE(held->flags) & KOBJTREE_HELD)
+	/* Pairs with the release in kobjtree_set_flag(), of any later flag too. */
+	if (smp_load_acquire(&held->flags) & KOBJTREE_HELD)
 		return kobjtree_dead(held) ? -ENODEV : 0;
 
 	guard(spinlock_irqsave)(kobjtree_lock(held));

@@ -118,7 +118,8 @@ static inline bool kobjtree_dead(const struct kobjtree *obj)
 /* Under the lock; some are read without. */
 static inline void kobjtree_set_flag(struct kobjtree *obj, u8 flag)
 {
-	WRITE_ONCE(obj->flags, obj->flags | flag);
+	/* Pairs with the acquire in kobjtree_mark_held(). */
+	smp_store_release(&obj->flags, obj->flags | flag);
 }
 
 /* What the slot holds as an edge. */
