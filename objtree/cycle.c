@@ -103,11 +103,14 @@ static void kobjtree_scan(struct kobjtree_walk *walk, struct kobjtree *obj)
  */
 bool kobjtree_reaches(struct kobjtree *from, const struct kobjtree *to)
 {
-	struct kobjtree_walk walk = { .to = to, .tail = kobjtree_get(from) };
+	struct kobjtree_walk walk = { .to = to, .tail = from };
 	struct kobjtree *obj, *next;
 
 	lockdep_assert_held(&kobjtree_cycle_mutex);
 
+	if (kobjtree_holds_nothing(from))
+		return false;
+	kobjtree_get(from);
 	from->visited = 1;
 	from->link = NULL;
 	for (obj = from; obj && !walk.found; obj = obj->link)

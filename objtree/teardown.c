@@ -17,6 +17,7 @@
  *
  *   KOBJTREE_ALIVE -> KOBJTREE_ACTIONS -> KOBJTREE_EDGES -> gone
  *      release()        newest first       newest first     memory
+ *          \______________ had none _____________^
  */
 #include <linux/hash.h>
 #include <linux/sched.h>
@@ -141,8 +142,12 @@ static void kobjtree_step_release(struct kobjtree_cascade *c,
 		kobjtree_push_joined(c);
 	}
 	kobjtree_graph_sync(obj);
-	if (obj->flags & KOBJTREE_MIXED)
+	if (obj->flags & KOBJTREE_MIXED) {
 		kobjtree_sort(obj);
+		kobjtree_set_phase(obj, KOBJTREE_ACTIONS);
+	} else {
+		kobjtree_set_phase(obj, KOBJTREE_EDGES);
+	}
 }
 
 /* Step 3: the newest action; false when there is none left. */
@@ -245,7 +250,6 @@ static void kobjtree_step(struct kobjtree_cascade *c)
 	switch (obj->flags & KOBJTREE_PHASE) {
 	case KOBJTREE_ALIVE:
 		kobjtree_step_release(c, obj);
-		kobjtree_set_phase(obj, KOBJTREE_ACTIONS);
 		return;
 	case KOBJTREE_ACTIONS:
 		if (!kobjtree_step_action(c, obj))
