@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What layer 1 of kobjtree needs of a kernel, for a program: counts, locks and
+ * lists work as they do there, between threads too. Memory is malloc()'s, a
+ * thread is a task, and what a worker has to do is done in shim_run(). There is
+ * no RCU: what the core frees after a grace period, it frees at once.
+ *
+ * Included before everything else; the <linux/...> headers that the core names
+ * are empty files here.
+ */
+#ifndef _KOBJTREE_SHIM_H
+#define _KOBJTREE_SHIM_H
+
+#include <assert.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef unsigned int gfp_t;
+
+#define U16_MAX			UINT16_MAX
+#define GFP_KERNEL		0u
+#define BIT(n)			(1UL << (n))
+#define GENMASK(h, l)		((~0UL >> (63 - (h))) & (~0UL << (l)))
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define container_of(p, t, m)	((t *)((char *)(p) - offsetof(t, m)))
+#define __same_type(a, b)	__builtin_types_compatible_p(typeof(a), typeof(b))
+#define IS_ENABLED(x)		0
+#define IS_ERR_OR_NULL(p)	(!(p) || (uintptr_t)(p) >= (uintptr_t)-4095)
+#define likely(x)		__builtin_expect(!!(x), 1)
+#define unlikely(x)		__builtin_expect(!!(x), 0)
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define size_add(a, b)		((a) + (b))
+#define ____cacheline_aligned_in_smp __attribute__((aligned(64)))
+#define __aligned(n)		__attribute__((aligned(n)))
+#define ARCH_KMALLOC_MINALIGN	16
+#define __weak			__attribute__((weak))
+#define __malloc		__attribute__((malloc))
+#define __must_check		__attribute__((warn_unused_result))
+#define __maybe_unused		__attribute__((unused))
+#define __init
+#define __exit
+#define EXPORT_SYMBOL_GPL(s)	struct shim_none
+#define MODULE_DESCRIPTION(s)	struct shim_none
+#define MODULE_LICENSE(s)	struct shim_none
+#define MODULE_PARM_DESC(n, s)	struct shim_none
+#define module_param_named(...)	struct shim_none
+#define module_init(f)		struct shim_none
+#define module_exit(f)		\
+	void shim_exit(void) __attribute__((weak)); void shim_exit(void) { f(); }
+#define core_initcall(f)	\
+	static __attribute__((constructor)) void shim_init(void) { (void)f(); }
+#define THIS_MODULE		NULL
+#define KBUILD_MODNAME		"shim"
+
+/* Each time, not once. It is weak, and ends the program. */
+void shim_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#define WARN_ONCE(c, ...)	\
+	({ bool _c = (c); if (unlikely(_c)) shim_warn(__VA_ARGS__); _c; })
+#define pr_warn(...)		fprintf(stderr, __VA_ARGS__)
+
+/* === Scopes === */
+
+#define SHIM_CAT_(a, b)		a##b
+#define SHIM_CAT(a, b)		SHIM_CAT_(a, b)
+#define guard(_lock)		SHIM_GUARD_##_lock
+#define SHIM_GUARD(lock, p, u)	\
+	__attribute__((cleanup(u))) typeof(p) SHIM_CAT(shim_, __COUNTER__) = lock(p)
+#define SHIM_GUARD_spinlock(p)	SHIM_GUARD(shim_lock, p, shim_unlock)
+#define SHIM_GUARD_spinlock_irqsave(p) SHIM_GUARD(shim_lock, p, shim_unlock)
+#define SHIM_GUARD_mutex(p)	SHIM_GUARD(shim_mutex_lock, p, shim_mutex_unlock)
+#define scoped_guard(_lock, p)	\
+	for (bool shim_once = true; shim_once; )	\
+		for (guard(_lock)(p); shim_once; shim_once = false)
+#define DEFINE_FREE(n, t, code)	\
+	static inline void shim_free_##n(void *p) { t _T = *(t *)p; code; }
+
+/* === Locks: one locked operation and a store, as an uncontended spinlock === */
+
+typedef struct { int locked; } spinlock_t;
+struct mutex { spinlock_t lock; };
+
+#define DEFINE_SPINLOCK(n)	spinlock_t n
+#define DEFINE_MUTEX(n)		struct mutex n
+#define spin_lock_init(p)	((p)->locked = 0)
+
+static inline spinlock_t *shim_lock(spinlock_t *lock)
+{
+	while (__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return lock;
+}
+
+static inline void shim_unlock(spinlock_t **lock)
+{
+	__atomic_store_n(&(*lock)->locked, 0, __ATOMIC_RELEASE);
+}
+
+#define spin_lock_irqsave(l, flags)	((void)(flags = 0), (void)shim_lock(l))
+#define spin_unlock_irqrestore(l, flags) \
+	((void)(flags), __atomic_store_n(&(l)->locked, 0, __ATOMIC_RELEASE))
+
+static inline struct mutex *shim_mutex_lock(struct mutex *m)
+{
+	shim_lock(&m->lock);
+	return m;
+}
+
+static inline void shim_mutex_unlock(struct mutex **m)
+{
+	__atomic_store_n(&(*m)->lock.locked, 0, __ATOMIC_RELEASE);
+}
+
+/* === Counts: what refcount_t warns of is warned of, and the count stays === */
+
+typedef struct { int refs; } refcount_t;
+typedef struct { long counter; } atomic_long_t;
+struct kref { refcount_t refcount; };
+
+static inline void kref_init(struct kref *k) { k->refcount.refs = 1; }
+static inline int kref_read(const struct kref *k) { return READ_ONCE(k->refcount.refs); }
+
+static inline void kref_get(struct kref *k)
+{
+	if (unlikely(__atomic_fetch_add(&k->refcount.refs, 1, __ATOMIC_RELAXED) <= 0))
+		shim_warn("refcount_t: get of a dead object\n");
+}
+
+static inline bool refcount_dec_and_test(refcount_t *r)
+{
+	int old = __atomic_fetch_sub(&r->refs, 1, __ATOMIC_ACQ_REL);
+
+	if (unlikely(old <= 0))
+		shim_warn("refcount_t: put of a dead object\n");
+	return old == 1;
+}
+
+static inline int kref_put(struct kref *k, void (*release)(struct kref *kref))
+{
+	if (!refcount_dec_and_test(&k->refcount))
+		return 0;
+	release(k);
+	return 1;
+}
+
+static inline bool kref_get_unless_zero(struct kref *k)
+{
+	int old = READ_ONCE(k->refcount.refs);
+
+	while (old && !__atomic_compare_exchange_n(&k->refcount.refs, &old, old + 1,
+						   false, __ATOMIC_RELAXED,
+						   __ATOMIC_RELAXED))
+		;
+	return old;
+}
+
+#define atomic_long_inc(p)	__atomic_fetch_add(&(p)->counter, 1, __ATOMIC_SEQ_CST)
+#define atomic_long_dec_and_test(p) \
+	(__atomic_fetch_sub(&(p)->counter, 1, __ATOMIC_SEQ_CST) == 1)
+#define atomic_long_read(p)	READ_ONCE((p)->counter)
+
+/* === Lists === */
+
+struct list_head { struct list_head *next, *prev; };
+struct hlist_node { struct hlist_node *next, **pprev; };
+struct hlist_head { struct hlist_node *first; };
+struct llist_node { struct llist_node *next; };
+struct llist_head { struct llist_node *first; };
+
+#define LIST_HEAD_INIT(n)	{ &(n), &(n) }
+#define LIST_HEAD(n)		struct list_head n = LIST_HEAD_INIT(n)
+#define list_empty(h)		((h)->next == (h))
+#define list_empty_careful(h)	list_empty(h)
+#define list_for_each_entry(e, h, m) \
+	for (e = container_of((h)->next, typeof(*e), m); &e->m != (h); \
+	     e = container_of(e->m.next, typeof(*e), m))
+#define hlist_entry(p, t, m)	((p) ? container_of(p, t, m) : NULL)
+#define hlist_for_each_entry(e, h, m) \
+	for (e = hlist_entry((h)->first, typeof(*e), m); e; \
+	     e = hlist_entry(e->m.next, typeof(*e), m))
+#define hlist_for_each_entry_safe(e, t, h, m) \
+	for (e = hlist_entry((h)->first, typeof(*e), m); \
+	     e && ((t = e->m.next), true); e = hlist_entry(t, typeof(*e), m))
+#define llist_entry(p, t, m)	container_of(p, t, m)
+
+static inline void list_add(struct list_head *n, struct list_head *h)
+{
+	*n = (struct list_head){ h->next, h };
+	h->next->prev = n;
+	h->next = n;
+}
+
+static inline void list_del_init(struct list_head *n)
+{
+	n->next->prev = n->prev;
+	n->prev->next = n->next;
+	*n = (struct list_head){ n, n };
+}
+
+static inline void hlist_add_head(struct hlist_node *n, struct hlist_head *h)
+{
+	*n = (struct hlist_node){ h->first, &h->first };
+	if (h->first)
+		h->first->pprev = &n->next;
+	h->first = n;
+}
+
+static inline void hlist_del(struct hlist_node *n)
+{
+	*n->pprev = n->next;
+	if (n->next)
+		n->next->pprev = n->pprev;
+}
+
+static inline void hlist_del_init(struct hlist_node *n)
+{
+	hlist_del(n);
+	*n = (struct hlist_node){};
+}
+
+#define hlist_empty(h)		(!(h)->first)
+
+static inline bool llist_add(struct llist_node *n, struct llist_head *h)
+{
+	n->next = READ_ONCE(h->first);
+	while (!__atomic_compare_exchange_n(&h->first, &n->next, n, false,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+	return !n->next;
+}
+
+static inline struct llist_node *llist_del_all(struct llist_head *h)
+{
+	return __atomic_exchange_n(&h->first, NULL, __ATOMIC_ACQUIRE);
+}
+
+static inline struct llist_node *llist_reverse_order(struct llist_node *n)
+{
+	struct llist_node *next, *head = NULL;
+
+	for (; n; n = next) {
+		next = n->next;
+		n->next = head;
+		head = n;
+	}
+	return head;
+}
+
+/* === Tasks, time, work === */
+
+struct module;
+struct task_struct { int none; };
+struct work_struct {
+	void (*fn)(struct work_struct *work);
+	struct work_struct *next;
+	bool queued;
+};
+
+struct workqueue_struct { int none; };
+struct rcu_head { struct rcu_head *next; void (*fn)(struct rcu_head *rcu); };
+
+struct notifier_block {
+	int (*notifier_call)(struct notifier_block *nb, unsigned long event,
+			     void *data);
+	int priority;
+};
+
+struct lockdep_map;
+
+extern __thread struct task_struct shim_task;
+
+bool shim_queue(struct work_struct *work);
+bool shim_run(void);
+
+#define current			(&shim_task)
+#define HZ			100
+#define NOTIFY_DONE		0
+#define NOTIFY_OK		1
+#define MODULE_STATE_GOING	0
+#define WQ_UNBOUND		0
+#define WQ_MEM_RECLAIM		0
+#define __WORK_INITIALIZER(n, f) { .fn = (f) }
+#define DECLARE_WAIT_QUEUE_HEAD(n) int n
+#define wake_up_all(q)		((void)(q))
+#define wait_event_timeout(q, c, t) \
+	({ while (!(c)) { if (!shim_run()) sched_yield(); } 1; })
+#define alloc_workqueue(...)	((struct workqueue_struct *)1)
+#define destroy_workqueue(q)	((void)(q))
+#define flush_work(w)		({ while (shim_run()) ; })
+#define rcu_barrier()		((void)0)
+#define call_rcu(h, f)		(f)(h)
+#define register_module_notifier(n) 0
+#define unregister_module_notifier(n) ((void)(n))
+#define might_sleep()		((void)0)
+#define cond_resched()		((void)0)
+#define msleep(n)		((void)(n))
+#define get_random_u32()	((u32)rand())
+#define in_interrupt()		false
+#define irqs_disabled()		false
+#define rcu_preempt_depth()	0
+#define preempt_count()		0
+#define lock_map_acquire_read(m) ((void)(m))
+#define lock_map_release(m)	((void)(m))
+#define lockdep_assert_held(l)	((void)(l))
+#define queue_work(q, w)	((void)(q), shim_queue(w))
+
+/* === Traces of nothing === */
+
+#define trace_kobjtree_init(obj)	((void)(obj))
+#define trace_kobjtree_last_put(obj)	((void)(obj))
+#define trace_kobjtree_release(obj)	((void)(obj))
+#define trace_kobjtree_free(obj)	((void)(obj))
+#define trace_kobjtree_defer(obj)	((void)(obj))
+#define trace_kobjtree_deferred(obj)	((void)(obj))
+#define trace_kobjtree_link(obj, held)	((void)(obj), (void)(held))
+#define trace_kobjtree_unlink(obj, held) ((void)(obj), (void)(held))
+
+/* === Memory === */
+
+struct kmem_cache { size_t size; };
+
+#define kzalloc(n, gfp)		calloc(1, n)
+#define kfree(p)		free((void *)(p))
+#define kmem_cache_zalloc(c, gfp) calloc(1, (c)->size)
+#define kmem_cache_free(c, p)	free(p)
+
+static inline u32 hash_ptr(const void *p, unsigned int bits)
+{
+	return (uintptr_t)p * 0x61C8864680B583EBULL >> (64 - bits);
+}
+
+#endif /* _KOBJTREE_SHIM_H */
