@@ -45,6 +45,17 @@ static void kobjtree_bound_end(void *data)
 	kobjtree_put(&bound->tree);
 }
 
+/*
+ * Without a driver there is no unbind: devres would keep the object until the
+ * device goes, which an open file may hold up for ever.
+ */
+static void kobjtree_want_driver(struct kobjtree_bound *bound,
+				 struct device *dev)
+{
+	if (!READ_ONCE(dev->driver))
+		kobjtree_misuse(&bound->tree, "bound to a device that has no driver");
+}
+
 /* The macro kobjtree_alloc_bound() has the documentation. */
 void *__kobjtree_alloc_bound(struct device *dev, size_t size, size_t offset,
 			     const struct kobjtree_type *type,
@@ -62,6 +73,7 @@ void *__kobjtree_alloc_bound(struct device *dev, size_t size, size_t offset,
 	__kobjtree_gate_init(&bound->gate, &bound->tree, name, key);
 	bound->gate.dev = dev;
 	bound->dev = dev;
+	kobjtree_want_driver(bound, dev);
 	kobjtree_graph_bind(&bound->tree, dev_name(dev));
 	ret = devm_add_action_or_reset(dev, kobjtree_bound_end, bound);
 	return ret ? ERR_PTR(ret) : p;
@@ -83,6 +95,7 @@ int kobjtree_bind(struct kobjtree_bound *bound, struct device *dev)
 {
 	int ret;
 
+	kobjtree_want_driver(bound, dev);
 	kobjtree_get(&bound->tree);
 	kobjtree_graph_bind(&bound->tree, dev_name(dev));
 	ret = devm_add_action(dev, kobjtree_bound_unbind, bound);

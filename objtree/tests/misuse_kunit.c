@@ -7,8 +7,9 @@
  * one that is loaded.
  */
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/device.h>
-#include <linux/kobjtree.h>
+#include <linux/kobjtree_bind.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <trace/events/printk.h>
@@ -560,6 +561,41 @@ static void misuse_object_without_a_type_holds_and_is_held(struct kunit *test)
 
 /* === What debugobjects sees === */
 
+/* === Bindings === */
+
+struct driverless {
+	struct kobjtree_bound bound;
+	struct completion *gone;
+};
+
+static void driverless_release(struct kobjtree *obj)
+{
+	complete(container_of(obj, struct driverless, bound.tree)->gone);
+}
+
+DEFINE_KOBJTREE_TYPE(driverless_type, struct driverless, bound.tree,
+		     .release = driverless_release);
+
+/* There is no unbind, so that all is as late as the end of the device. */
+static void misuse_binding_without_a_driver_is_told(struct kunit *test)
+{
+	struct device *dev = root_device_register("kobjtree-misuse");
+	DECLARE_COMPLETION_ONSTACK(gone);
+	struct driverless *d;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(dev));
+	EXPECT_MISUSE(test, 1, driverless_type,
+		      d = kobjtree_alloc_bound(dev, struct driverless, bound,
+					       &driverless_type));
+	KUNIT_ASSERT_FALSE(test, IS_ERR(d));
+	d->gone = &gone;
+	KUNIT_EXPECT_EQ(test, kobjtree_publish(&d->bound), 0);
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&d->bound.gate), 0);
+	kobjtree_exit(&d->bound.gate);
+	root_device_unregister(dev);
+	wait_for_completion(&gone);
+}
+
 #ifdef CONFIG_DEBUG_OBJECTS
 
 MISUSE_TYPE(second_init_type);
@@ -699,6 +735,7 @@ static struct kunit_case misuse_cases[] = {
 			 context_gen_params),
 	KUNIT_CASE(misuse_init_without_a_type_leaks_the_memory),
 	KUNIT_CASE(misuse_object_without_a_type_holds_and_is_held),
+	KUNIT_CASE(misuse_binding_without_a_driver_is_told),
 #ifdef CONFIG_DEBUG_OBJECTS
 	KUNIT_CASE(misuse_second_init_of_a_live_object_is_ignored),
 #ifdef CONFIG_DEBUG_OBJECTS_FREE
