@@ -13,7 +13,7 @@ test:
 	@scripts/test --kernel $(KERNEL) $(if $(T),'$(T)')
 
 storm:
-	@STORM=60 scripts/test --kernel $(KERNEL) chrdev_storm.sh
+	@STORM=60 scripts/test --kernel $(KERNEL)
 
 matrix:
 	@set -f; scripts/matrix $(ONLY)
@@ -27,7 +27,7 @@ demo:
 help:
 	@echo 'make               the modules, for the running kernel or KDIR='
 	@echo 'make test          every test, in User-Mode Linux; T=SUITE[.TEST] for some, KERNEL=6.12|6.1'
-	@echo 'make storm         a minute of all operations against bind and unbind'
+	@echo 'make storm         every test, and each storm of unbinds for a minute'
 	@echo "make matrix        all of it on every kernel; ONLY='6.12-* *-plain' for some rows"
 	@echo 'make check         style, documentation and static checks'
 	@echo 'make demo          unplug a device in use, with and without kobjtree'

@@ -13,7 +13,7 @@ driver=/sys/bus/platform/drivers/kobjtree_test_bind
 
 modprobe -a -d "${MODULE_ROOT:-/}" kobjtree_test_plug kobjtree_test_bind || exit 1
 
-"${BIN:-.}/bind_storm" 5 || failed=1
+"${BIN:-.}/bind_storm" || failed=1
 
 echo "TAP version 13"
 echo "1..8"

@@ -2,7 +2,7 @@
 /*
  * Who binds, unbinds and pulls a device meets whoever opens it.
  *
- * Usage: bind_storm [SECONDS]
+ * Usage: bind_storm
  *
  * With kobjtree_test_bind and kobjtree_test_plug. What the kernel has to say
  * about it is for its log.
@@ -15,7 +15,6 @@
 #define OPENERS	3
 #define PLUG	"/sys/module/kobjtree_test_plug/parameters"
 
-static int seconds = 5;
 static bool over;
 static unsigned long opened, refused;
 
@@ -140,7 +139,7 @@ static bool test_all_at_once(void)
 	for (i = 0; i < 2; i++)
 		pthread_create(&threads[n++], NULL, binder, &unbinds[i]);
 	pthread_create(&threads[n++], NULL, puller, &pulls);
-	sleep_ms(seconds * 1000);
+	sleep_ms(storm_seconds() * 1000L);
 	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
 	while (n)
 		pthread_join(threads[--n], NULL);
@@ -162,10 +161,8 @@ static const struct test tests[] = {
 	{ "all_at_once", test_all_at_once },
 };
 
-int main(int argc, char **argv)
+int main(void)
 {
 	driver = "kobjtree_test_bind";
-	if (argc > 1)
-		seconds = atoi(argv[1]);
 	return run_tests(tests, ARRAY_SIZE(tests));
 }

@@ -3,7 +3,7 @@
  * All operations of a character device at once, in eight processes, while it is
  * bound and unbound, and while its module is asked to go.
  *
- * Usage: chrdev_storm DRIVER [SECONDS]
+ * Usage: chrdev_storm DRIVER
  *
  * DRIVER is modules/kobjtree_test_chrdev.c. Prints how often each operation was
  * right, and how often the device was gone. At the end the module goes, with the
@@ -24,7 +24,6 @@
 
 #define PROCESSES	8
 
-static int seconds = 10;
 
 enum op { OPEN, READ, WRITE, IOCTL, POLL, MMAP, TOUCH, OPS };
 
@@ -141,6 +140,17 @@ static bool delete_module(void)
 	return !syscall(SYS_delete_module, driver, O_NONBLOCK);
 }
 
+/* Each operation has succeeded, and each has come too late. */
+static bool seen_all(void)
+{
+	int i;
+
+	for (i = 0; i < OPS; i++)
+		if (!shared->count[i].good || !shared->count[i].gone)
+			return false;
+	return true;
+}
+
 /* A file is open all the time, and so the module stays. */
 static bool bind_loop(int *unbinds, int *refused, long *longest)
 {
@@ -148,7 +158,7 @@ static bool bind_loop(int *unbinds, int *refused, long *longest)
 	bool ok = true;
 	int fd;
 
-	while (ok && now_ms() - start < seconds * 1000L) {
+	while (ok && storm_goes_on(start, seen_all())) {
 		ok &= CHECK(do_bind());
 		fd = open_node("", 0);
 		ok &= CHECK(fd >= 0);
@@ -223,12 +233,10 @@ int main(int argc, char **argv)
 	struct sigaction action = { .sa_handler = sigbus };
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: %s DRIVER [SECONDS]\n", argv[0]);
+		fprintf(stderr, "usage: %s DRIVER\n", argv[0]);
 		return 4;
 	}
 	driver = argv[1];
-	if (argc > 2)
-		seconds = atoi(argv[2]);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	sigaction(SIGBUS, &action, NULL);

@@ -2,7 +2,7 @@
 /*
  * Unbind a character device under its users.
  *
- * Usage: chrdev_unbind DRIVER [SECONDS]
+ * Usage: chrdev_unbind DRIVER
  *
  * DRIVER is a platform driver as samples/sensor_kobjtree.c: one device of the
  * same name, one device node of the same name. Each test binds it, has an open
@@ -24,7 +24,6 @@
 #include "fault.h"
 #include "unbind.h"
 
-static int seconds = 5;
 
 static int bind_and_open(int flags)
 {
@@ -491,7 +490,7 @@ static bool test_storm(void)
 {
 	void (*const fns[])(int fd) = { storm_read, storm_poll, storm_ioctl,
 					storm_open };
-	const struct storm s = { .open = storm_open_node, .seconds = seconds };
+	const struct storm s = { .open = storm_open_node };
 
 	return storm(&s, fns, ARRAY_SIZE(fns));
 }
@@ -517,11 +516,9 @@ static const struct test tests[] = {
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
-		fprintf(stderr, "usage: %s DRIVER [SECONDS]\n", argv[0]);
+		fprintf(stderr, "usage: %s DRIVER\n", argv[0]);
 		return 4;
 	}
 	driver = argv[1];
-	if (argc > 2)
-		seconds = atoi(argv[2]);
 	return run_tests(tests, ARRAY_SIZE(tests));
 }

@@ -8,7 +8,7 @@ failed=0
 modprobe -a -d "${MODULE_ROOT:-/}" uhid hid_sensor_hub hid_sensor_custom_kobjtree ||
 	{ echo "1..0 # SKIP no HID sensors in this kernel"; exit 4; }
 
-"${BIN:-.}/uhid_sensor" hid_sensor_custom_kobjtree 10 || failed=1
+"${BIN:-.}/uhid_sensor" hid_sensor_custom_kobjtree || failed=1
 rmmod hid_sensor_custom_kobjtree || failed=1
 
 # What the kernel's own driver gets right: the same, by the same tests.

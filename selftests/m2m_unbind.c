@@ -2,7 +2,7 @@
 /*
  * Unbind a memory-to-memory driver under its users.
  *
- * Usage: m2m_unbind DRIVER [SECONDS]
+ * Usage: m2m_unbind DRIVER
  *
  * As video_unbind, for nodes whose files have queues of their own, and jobs. DRIVER
  * may have single-planar queues or multi-planar ones (the test module, which can
@@ -12,7 +12,6 @@
 #define _GNU_SOURCE
 #include "video.h"
 
-static int seconds = 5;
 static int out = V4L2_BUF_TYPE_VIDEO_OUTPUT;
 static int cap = V4L2_BUF_TYPE_VIDEO_CAPTURE;
 
@@ -613,7 +612,7 @@ static bool test_storm(void)
 					storm_ctrl, storm_open };
 
 	set_param("slow_ms", "10");
-	return storm_video(fns, ARRAY_SIZE(fns), seconds);
+	return storm_video(fns, ARRAY_SIZE(fns));
 }
 
 static bool always(void)
@@ -676,12 +675,10 @@ int main(int argc, char **argv)
 	int n = 0;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: %s DRIVER [SECONDS]\n", argv[0]);
+		fprintf(stderr, "usage: %s DRIVER\n", argv[0]);
 		return 4;
 	}
 	driver = argv[1];
-	if (argc > 2)
-		seconds = atoi(argv[2]);
 	if (getenv("CTRL"))
 		ctrl_id = strtoul(getenv("CTRL"), NULL, 0);
 	if (is_test_driver()) {

@@ -8,7 +8,7 @@ failed=0
 modprobe -a -d "${MODULE_ROOT:-/}" \
 	sensor_sim supply_kobjtree lamp_kobjtree isp_kobjtree || exit 1
 
-"${BIN:-.}/provider_unbind" kobjtree 10 || failed=1
+"${BIN:-.}/provider_unbind" kobjtree || failed=1
 
 # The program has unloaded the supply and the lamp.
 rmmod isp_kobjtree || failed=1

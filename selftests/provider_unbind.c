@@ -2,7 +2,7 @@
 /*
  * Unbind a supply under its users, and unload it.
  *
- * Usage: provider_unbind WAY [SECONDS]
+ * Usage: provider_unbind WAY
  *
  * WAY is that of the samples: the user is lamp_WAY with its device node, its
  * supply supply_WAY_sub, which is supplied by supply_WAY. isp_WAY and
@@ -19,7 +19,6 @@
 #include "../samples/sensor.h"
 #include "unbind.h"
 
-static int seconds = 5;
 
 /* === Devices === */
 
@@ -512,7 +511,6 @@ static bool test_storm(void)
 		.open = storm_open,
 		.come = storm_come,
 		.go = storm_go,
-		.seconds = seconds,
 	};
 	pthread_t binder;
 	bool ok;
@@ -579,11 +577,9 @@ int main(int argc, char **argv)
 	const char *way = argv[1];
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: %s WAY [SECONDS]\n", argv[0]);
+		fprintf(stderr, "usage: %s WAY\n", argv[0]);
 		return 4;
 	}
-	if (argc > 2)
-		seconds = atoi(argv[2]);
 	name_dev(&lamp, "lamp", way, "");
 	name_dev(&raw, "supply", way, "");
 	name_dev(&sub, "supply", way, strcmp(way, "devm") ? "_sub" : "");

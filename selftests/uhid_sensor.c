@@ -2,7 +2,7 @@
 /*
  * Take a HID sensor away from under its users.
  *
- * Usage: uhid_sensor DRIVER [SECONDS]
+ * Usage: uhid_sensor DRIVER
  *
  * DRIVER is the platform driver that binds to "custom" sensors: the kernel's
  * hid_sensor_custom, or what scripts/convert makes of it. The sensor itself is
@@ -45,7 +45,6 @@ struct sample {
 #define SAMPLE_SIZE	(sizeof(struct sample) + RAW_SIZE)
 #define FIFO_SIZE	4096
 
-static int seconds = 5;
 
 /* === The sensor === */
 
@@ -772,7 +771,6 @@ static bool test_storm(void)
 		.open = storm_open,
 		.come = storm_come,
 		.go = storm_go,
-		.seconds = seconds,
 	};
 
 	return storm(&s, fns, ARRAY_SIZE(fns));
@@ -800,11 +798,9 @@ static const struct test tests[] = {
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
-		fprintf(stderr, "usage: %s DRIVER [SECONDS]\n", argv[0]);
+		fprintf(stderr, "usage: %s DRIVER\n", argv[0]);
 		return 4;
 	}
 	driver = argv[1];
-	if (argc > 2)
-		seconds = atoi(argv[2]);
 	return run_tests(tests, ARRAY_SIZE(tests));
 }

@@ -486,10 +486,9 @@ static inline int storm_open_video(void)
 	return open_video(0);
 }
 
-static inline bool storm_video(void (*const fns[])(int fd), int count,
-			       int seconds)
+static inline bool storm_video(void (*const fns[])(int fd), int count)
 {
-	const struct storm s = { .open = storm_open_video, .seconds = seconds };
+	const struct storm s = { .open = storm_open_video };
 	bool ok = storm(&s, fns, count);
 
 	printf("# %lu busy\n", storm_busy);

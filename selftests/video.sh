@@ -3,7 +3,6 @@
 # Video nodes: unbind under their users, and nothing new to user space before.
 #
 # BIN: where video_unbind is. MODULE_ROOT: where modprobe finds the modules.
-# STORM: how many seconds a storm takes.
 
 # shellcheck source-path=SCRIPTDIR source=compliance.sh
 . "${0%/*}/compliance.sh"
@@ -13,7 +12,7 @@ modprobe -a -d "${MODULE_ROOT:-/}" \
 	{ echo "1..0 # SKIP no video devices in this kernel"; exit 4; }
 
 for driver in capture_kobjtree kobjtree_test_video; do
-	"${BIN:-.}/video_unbind" $driver "${STORM:-10}" || failed=1
+	"${BIN:-.}/video_unbind" $driver || failed=1
 done
 
 echo "TAP version 13"

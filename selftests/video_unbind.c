@@ -2,7 +2,7 @@
 /*
  * Unbind a video driver under its users.
  *
- * Usage: video_unbind DRIVER [SECONDS]
+ * Usage: video_unbind DRIVER
  *
  * DRIVER is a platform driver with one device of the same name. Each test binds
  * it, has an open file in some state, unbinds, and asks for -ENODEV, for memory
@@ -14,7 +14,6 @@
 
 #define CAPTURE	V4L2_BUF_TYPE_VIDEO_CAPTURE
 
-static int seconds = 5;
 
 /* === Streaming === */
 
@@ -657,7 +656,7 @@ static bool test_storm(void)
 					storm_ctrl, storm_open };
 
 	set_param("slow_ms", "10");
-	return storm_video(fns, ARRAY_SIZE(fns), seconds);
+	return storm_video(fns, ARRAY_SIZE(fns));
 }
 
 static bool always(void)
@@ -706,12 +705,10 @@ int main(int argc, char **argv)
 	int n = 0;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: %s DRIVER [SECONDS]\n", argv[0]);
+		fprintf(stderr, "usage: %s DRIVER\n", argv[0]);
 		return 4;
 	}
 	driver = argv[1];
-	if (argc > 2)
-		seconds = atoi(argv[2]);
 	for (i = 0; i < ARRAY_SIZE(tests); i++)
 		if (tests[i].available())
 			run[n++] = tests[i].test;
