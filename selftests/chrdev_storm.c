@@ -24,7 +24,6 @@
 
 #define PROCESSES	8
 
-
 enum op { OPEN, READ, WRITE, IOCTL, POLL, MMAP, TOUCH, OPS };
 
 static const char * const op_names[] = {

@@ -24,7 +24,6 @@
 #include "fault.h"
 #include "unbind.h"
 
-
 static int bind_and_open(int flags)
 {
 	return do_bind() ? open_node("", flags) : -1;

@@ -19,7 +19,6 @@
 #include "../samples/sensor.h"
 #include "unbind.h"
 
-
 /* === Devices === */
 
 struct dev {

@@ -45,7 +45,6 @@ struct sample {
 #define SAMPLE_SIZE	(sizeof(struct sample) + RAW_SIZE)
 #define FIFO_SIZE	4096
 
-
 /* === The sensor === */
 
 /* A sensor with two settings and two values: one of 16 bits, three of 32. */

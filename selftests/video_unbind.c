@@ -14,7 +14,6 @@
 
 #define CAPTURE	V4L2_BUF_TYPE_VIDEO_CAPTURE
 
-
 /* === Streaming === */
 
 static int reqbufs(int fd, int count)
