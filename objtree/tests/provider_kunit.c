@@ -27,6 +27,26 @@
 static DEFINE_MUTEX(units_lock);	/* the table, and all lists of users */
 static LIST_HEAD(units);
 
+/* Where a release stops until the test lets it go on. */
+struct stop {
+	struct completion reached;
+	struct completion go;
+};
+
+static void stop_init(struct stop *stop)
+{
+	init_completion(&stop->reached);
+	init_completion(&stop->go);
+}
+
+static void stop_at(struct stop *stop)
+{
+	if (!stop)
+		return;
+	complete(&stop->reached);
+	wait_for_completion(&stop->go);
+}
+
 /* A provider, a user, or both. */
 struct unit {
 	struct kobjtree_bound bound;
@@ -40,6 +60,7 @@ struct unit {
 	void (*told)(struct unit *unit);	/* NULL: it is unplugged instead */
 	void *arg;			/* for that */
 	atomic_t news;
+	struct stop *in_release;
 };
 
 struct use {
@@ -50,6 +71,7 @@ struct use {
 	struct test_log *log;
 	int id;
 	struct completion *gone;
+	struct stop *in_release;
 };
 
 static struct unit *to_unit(struct kobjtree *obj)
@@ -61,6 +83,7 @@ static void use_release(struct kobjtree *obj)
 {
 	struct use *use = container_of(obj, struct use, tree);
 
+	stop_at(use->in_release);
 	scoped_guard(mutex, &units_lock)
 		list_del_init(&use->node);
 	kobjtree_weak_clear(&use->user);
@@ -174,6 +197,7 @@ static void unit_stop(struct kobjtree_watcher *watcher)
 static void unit_release(struct kobjtree *obj)
 {
 	log_event(to_unit(obj)->log, 'r', to_unit(obj)->id);
+	stop_at(to_unit(obj)->in_release);
 	atomic_dec(&to_unit(obj)->log->live);
 }
 
@@ -346,6 +370,57 @@ static void s4_lookup_beside_the_last_put_finds_nothing(struct kunit *test)
 	thread_join(putter);
 	KUNIT_EXPECT_TRUE(test, list_empty(&units));
 	expect_log(test, test->priv, "q1");
+}
+
+/* Dead, and neither out of the table yet nor marked. */
+static void s4_get_beside_the_last_put_finds_nothing(struct kunit *test)
+{
+	struct unit *unit = unit_new(test, 1), *user = user_new(test, 2);
+	struct test_thread *putter;
+	struct stop stop;
+
+	stop_init(&stop);
+	unit->in_release = &stop;
+	putter = thread_start(test, thread_put, unit);
+	wait_for_completion(&stop.reached);
+	KUNIT_EXPECT_FALSE(test, kobjtree_marked(&unit->bound.gate));
+	KUNIT_EXPECT_EQ(test, unit_get(user, unit), -EPROBE_DEFER);
+	expect_log(test, test->priv, "r1 u21");
+	complete(&stop.go);
+	thread_join(putter);
+	unit_put(user);
+	expect_log(test, test->priv, "q1 r2");
+}
+
+static void thread_get(struct test_thread *thread)
+{
+	thread->ret = unit_get(thread->unit, thread->unit->arg);
+}
+
+/* From the look at the mark to the entry in the list nothing comes between. */
+static void s4_get_and_removal_take_turns(struct kunit *test)
+{
+	struct unit *unit = unit_new(test, 1), *user = user_new(test, 2);
+	struct test_thread *getter, *remover;
+
+	user->arg = unit;
+	scoped_guard(mutex, &units_lock) {
+		getter = thread_start(test, thread_get, user);
+		EXPECT_BLOCKED(test, getter);
+		KUNIT_EXPECT_TRUE(test, list_empty(&unit->users));
+	}
+	thread_join(getter);
+	KUNIT_EXPECT_EQ(test, getter->ret, 0);
+	scoped_guard(mutex, &units_lock) {
+		remover = thread_start(test, thread_unplug, unit);
+		EXPECT_BLOCKED(test, remover);
+		expect_log(test, test->priv, "");
+	}
+	thread_join(remover);
+	expect_log(test, test->priv, "t2 q1");
+	unit_put(unit);
+	unit_put(user);
+	expect_log(test, test->priv, "r2 u21 r1");
 }
 
 static void s4_lookup_after_the_mark_finds_nothing(struct kunit *test)
@@ -584,6 +659,28 @@ static void s10_user_that_went_is_not_told(struct kunit *test)
 	expect_log(test, test->priv, "r2 u21 r1");
 }
 
+/* Its handle is dead, and still in the list. */
+static void s10_user_that_goes_is_not_told(struct kunit *test)
+{
+	struct unit *unit = unit_new(test, 1);
+	struct unit *user = user_of(test, unit, 2);
+	struct test_thread *putter;
+	struct stop stop;
+
+	stop_init(&stop);
+	user->use->in_release = &stop;
+	putter = thread_start(test, thread_put, user);
+	wait_for_completion(&stop.reached);
+	expect_log(test, test->priv, "r2");
+	unit_unplug(unit);
+	expect_log(test, test->priv, "q1");
+	complete(&stop.go);
+	thread_join(putter);
+	expect_log(test, test->priv, "u21");
+	unit_put(unit);
+	expect_log(test, test->priv, "r1");
+}
+
 static void sleep_when_told(struct unit *user)
 {
 	struct test_thread *remover = user->arg;
@@ -753,6 +850,8 @@ static void s10_circle_with_a_weak_side_goes_in_either_order(struct kunit *test)
 
 static struct kunit_case provider_cases[] = {
 	KUNIT_CASE(s4_lookup_beside_the_last_put_finds_nothing),
+	KUNIT_CASE(s4_get_beside_the_last_put_finds_nothing),
+	KUNIT_CASE(s4_get_and_removal_take_turns),
 	KUNIT_CASE(s4_lookup_after_the_mark_finds_nothing),
 	KUNIT_CASE(s4_handle_keeps_what_was_found),
 	KUNIT_CASE(s4_no_handle_is_missed_by_the_removal),
@@ -766,6 +865,7 @@ static struct kunit_case provider_cases[] = {
 	KUNIT_CASE(s10_told_user_may_put_its_handle),
 	KUNIT_CASE(s10_told_user_may_put_anothers_handle),
 	KUNIT_CASE(s10_user_that_went_is_not_told),
+	KUNIT_CASE(s10_user_that_goes_is_not_told),
 	KUNIT_CASE(s10_removal_of_a_user_waits_until_it_was_told),
 	KUNIT_CASE(s10_supplied_provider_stops_before_its_supply),
 	KUNIT_CASE(s10_supplied_provider_may_go_first),
