@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/debug_locks.h>
 #include <linux/delay.h>
 #include <linux/kobjtree_gate.h>
@@ -203,6 +204,57 @@ static void removal_does_not_allocate(struct kunit *test)
 	else
 		EXPECT_NO_ALLOC(test, kobjtree_unplug(&g->gate));
 	expect_log(test, test->priv, "w1 q1");
+	gated_put(test, g);
+}
+
+/* From its init to its end. */
+static void a_gate_does_not_allocate(struct kunit *test)
+{
+	struct gated *g;
+
+	fail_setup(test);
+	g = gated_alloc(test);
+	EXPECT_NO_ALLOC(test, {
+		kobjtree_gate_init(&g->gate, &g->tree);
+		KUNIT_EXPECT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+		KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
+		kobjtree_exit(&g->gate);
+		kobjtree_unplug(&g->gate);
+	});
+	gated_put(test, g);
+}
+
+static void spin_in_rcu(struct test_thread *thread)
+{
+	guard(rcu)();
+	complete(&thread->entered);
+	while (!READ_ONCE(thread->condition))
+		cpu_relax();
+}
+
+/* A reader holds them up: a removal is over all the same, but for that mode. */
+static void only_a_percpu_gate_needs_a_grace_period(struct kunit *test)
+{
+	unsigned long patience = is_percpu(test) ? msecs_to_jiffies(A_WHILE_MS) :
+						   5 * HZ;
+	struct test_thread *reader, *unplug;
+	struct gated *g;
+	bool over;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	g = gated_new_live(test);
+	unplug = thread_new(test, g, in_unplug);
+	reader = thread_start(test, g, spin_in_rcu);
+	wait_for_completion(&reader->entered);
+	wake_up_process(unplug->task);
+	over = wait_for_completion_timeout(&unplug->done, patience);
+	KUNIT_EXPECT_NE(test, over, is_percpu(test));
+	WRITE_ONCE(reader->condition, true);
+	thread_join(reader);
+	if (!over)
+		wait_for_completion(&unplug->done);
+	kthread_stop(unplug->task);
 	gated_put(test, g);
 }
 
@@ -912,6 +964,8 @@ static struct kunit_case gate_cases[] = {
 	KUNIT_CASE_PARAM(gates_are_independent, mode_gen_params),
 	KUNIT_CASE_PARAM(section_may_end_in_another_task, mode_gen_params),
 	KUNIT_CASE_PARAM(removal_does_not_allocate, mode_gen_params),
+	KUNIT_CASE(a_gate_does_not_allocate),
+	KUNIT_CASE_PARAM(only_a_percpu_gate_needs_a_grace_period, mode_gen_params),
 	KUNIT_CASE_PARAM_ATTR(drain_says_whom_it_waits_for, mode_gen_params,
 			      ((struct kunit_attributes){ .speed = KUNIT_SPEED_VERY_SLOW })),
 	KUNIT_CASE(a_mode_is_chosen_before_live),
