@@ -162,6 +162,11 @@ static bool test_three_in_dqevent(void)
 	return three_wait_for_no_event();
 }
 
+static bool test_two_take_the_first_event(void)
+{
+	return two_take_the_first_event();
+}
+
 static bool test_poll(void)
 {
 	int fd = bind_and_open(0);
@@ -440,6 +445,47 @@ static int close_file(int fd)
 	return close(fd);
 }
 
+static int slow_start(int fd)
+{
+	return stream_of(fd, out, true);
+}
+
+/*
+ * A job that ends while the unbind waits for something else: the next one is not
+ * begun.
+ */
+static bool refused_job(const char *hold)
+{
+	struct sleeper *s = calloc(1, sizeof(*s));
+	unsigned int begun = read_param("runs");
+	bool ok = CHECK(do_bind()) && CHECK(set_param("job_ms", "2500")) &&
+		  CHECK(set_param("hold", hold));
+	int fds[2];
+
+	if (!ok || !two_jobs(fds))
+		return false;
+	s->fn = slow_start;
+	s->fd = open_video(0);
+	if (!CHECK(s->fd >= 0) || !CHECK(!reqbufs_of(s->fd, out, BUFS)) ||
+	    !set_param("slow_ms", "5000") || !sleeper_start(s))
+		return false;
+	ok = set_param("slow_ms", "0") & CHECK(do_unbind());
+	ok &= CHECK(read_param("runs") == begun + 1);
+	if (!sleeper_join(s))
+		return false;
+	ok &= CHECK(s->ret == 0);
+	close(fds[0]);
+	close(fds[1]);
+	close(s->fd);
+	free(s);
+	return ok & set_param("job_ms", "1") & set_param("hold", "N");
+}
+
+static bool test_job_refused(void)
+{
+	return refused_job("N") & refused_job("Y");
+}
+
 /* A close that waits for the end of its job: the unbind waits for it. */
 static bool test_close_under_job(void)
 {
@@ -450,15 +496,16 @@ static bool test_close_under_job(void)
 
 	if (!ok || !two_jobs(fds))
 		return false;
+	/* The only one that is left: the unbind waits for nothing else. */
+	close(fds[1]);
 	s->fn = close_file;
 	s->fd = fds[0];
-	if (!sleeper_start(s))
+	if (!set_param("slow_ms", "500") || !sleeper_start(s))
 		return false;
-	ok = CHECK(do_unbind());
+	ok = CHECK(do_unbind()) & set_param("slow_ms", "0");
 	if (!sleeper_join(s))
 		return false;
 	ok &= CHECK(s->ret == 0);
-	close(fds[1]);
 	free(s);
 	return ok & set_param("job_ms", "1") & set_param("abort_jobs", "Y");
 }
@@ -501,9 +548,11 @@ static int slow_open(int fd)
 	return open_video(0);
 }
 
-static int slow_start(int fd)
+static int slow_ctrl(int fd)
 {
-	return stream_of(fd, out, true);
+	struct v4l2_control ctrl = { .id = ctrl_id, .value = 5 };
+
+	return ioctl(fd, VIDIOC_S_CTRL, &ctrl);
 }
 
 /* The unbind waits for the driver's operation, which succeeds. */
@@ -532,7 +581,8 @@ static bool unbind_waits_for(int (*fn)(int fd))
 
 static bool test_slow_calls(void)
 {
-	return unbind_waits_for(slow_open) & unbind_waits_for(slow_start);
+	return unbind_waits_for(slow_open) & unbind_waits_for(slow_start) &
+	       unbind_waits_for(slow_ctrl);
 }
 
 /* === Failures === */
@@ -649,6 +699,7 @@ static const struct {
 	{ { "blocked_dqbuf", test_blocked_dqbuf }, always },
 	{ { "two_in_dqevent", test_two_in_dqevent }, always },
 	{ { "three_in_dqevent", test_three_in_dqevent }, always },
+	{ { "two_take_the_first_event", test_two_take_the_first_event }, always },
 	{ { "poll", test_poll }, always },
 	{ { "files", test_files }, always },
 	{ { "memory", test_memory }, always },
@@ -659,6 +710,7 @@ static const struct {
 	{ { "module_busy", test_module_busy }, always },
 	{ { "job_aborted", test_job_aborted }, is_test_driver },
 	{ { "job_waited_for", test_job_waited_for }, is_test_driver },
+	{ { "job_refused", test_job_refused }, is_test_driver },
 	{ { "close_under_job", test_close_under_job }, is_test_driver },
 	{ { "failing_probe", test_failing_probe }, is_test_driver },
 	{ { "slow_calls", test_slow_calls }, is_test_driver },

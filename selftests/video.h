@@ -320,6 +320,60 @@ static inline bool three_wait_for_no_event(void)
 	return ok;
 }
 
+/* In this thread; the one of higher priority runs until it sleeps or ends. */
+static inline bool run_alone(int priority)
+{
+	struct sched_param param = { .sched_priority = priority };
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(0, &cpus);
+	return CHECK(!sched_setaffinity(0, sizeof(cpus), &cpus)) &&
+	       CHECK(!sched_setscheduler(0, SCHED_FIFO, &param));
+}
+
+static inline int wait_for_event_first(int fd)
+{
+	return run_alone(2) ? wait_for_event(fd) : 0;
+}
+
+static inline int wait_for_event_second(int fd)
+{
+	return run_alone(1) ? wait_for_event(fd) : 0;
+}
+
+/*
+ * The unbind has an event for each of two. The one who came first takes the
+ * other's, and is gone with its own before the other looks.
+ */
+static inline bool two_take_the_first_event(void)
+{
+	struct v4l2_event_subscription sub = {
+		.type = V4L2_EVENT_CTRL,
+		.id = ctrl_id,
+	};
+	struct sleeper *s = calloc(2, sizeof(*s));
+	int fd = bind_and_open(0), i;
+	bool ok;
+
+	s[0].fn = wait_for_event_first;
+	s[1].fn = wait_for_event_second;
+	ok = CHECK(fd >= 0) && CHECK(!ioctl(fd, VIDIOC_SUBSCRIBE_EVENT, &sub));
+	for (i = 0; ok && i < 2; i++) {
+		s[i].fd = fd;
+		ok = sleeper_start(&s[i]);
+	}
+	ok = ok && CHECK(do_unbind());
+	for (i = 0; ok && i < 2; i++)
+		ok = sleeper_join(&s[i]) && CHECK(s[i].ret == -1) &&
+		     CHECK(s[i].err == ENODEV);
+	if (!ok)
+		return false;
+	close(fd);
+	free(s);
+	return true;
+}
+
 /* === Page faults that last === */
 
 struct fault {

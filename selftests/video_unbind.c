@@ -149,6 +149,11 @@ static bool test_three_in_dqevent(void)
 	return three_wait_for_no_event();
 }
 
+static bool test_two_take_the_first_event(void)
+{
+	return two_take_the_first_event();
+}
+
 static int read_until_error(int fd)
 {
 	static char buf[1 << 17];
@@ -678,6 +683,7 @@ static const struct {
 	{ { "blocked_dqevent", test_blocked_dqevent }, always },
 	{ { "two_in_dqevent", test_two_in_dqevent }, always },
 	{ { "three_in_dqevent", test_three_in_dqevent }, always },
+	{ { "two_take_the_first_event", test_two_take_the_first_event }, always },
 	{ { "read", test_read }, always },
 	{ { "poll_in", test_poll_in }, always },
 	{ { "poll_pri", test_poll_pri }, always },

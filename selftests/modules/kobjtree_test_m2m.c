@@ -214,6 +214,7 @@ static void target_stop_streaming(struct vb2_queue *q)
 	bool *started = target_started(q);
 	struct vb2_v4l2_buffer *buf;
 
+	msleep(slow_ms);
 	target_touch(ctx->target);
 	WARN_ON(!*started);
 	*started = false;
@@ -268,6 +269,7 @@ static int target_s_ctrl(struct v4l2_ctrl *ctrl)
 	struct target_ctx *ctx = container_of(ctrl->handler, struct target_ctx,
 					      hdl);
 
+	msleep(slow_ms);
 	target_touch(ctx->target);
 	return 0;
 }
