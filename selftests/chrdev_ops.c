@@ -99,8 +99,12 @@ static int unbind_fn(int fd)
 	return do_unbind() ? 0 : -1;
 }
 
+/* Who is in the ioctl. */
+static int hold_tid;
+
 static int hold_fn(int fd)
 {
+	hold_tid = syscall(SYS_gettid);
 	return ioctl(fd, TEST_HOLD);
 }
 
@@ -255,6 +259,54 @@ static bool test_late(void)
 	ok &= enodev((long)mmap(NULL, page, PROT_READ, MAP_SHARED, fd, 0),
 		     "mmap");
 	ok &= CHECK(marked(fd));
+	close(fd);
+	return ok;
+}
+
+/* The hardware's half of a close runs while there is hardware, the other always. */
+static bool test_close(void)
+{
+	int fd = bind_and_open(0), fd2 = dup(fd);
+	int stops = get("stops"), releases = get("releases");
+	bool ok;
+
+	ok = CHECK(fd >= 0) && CHECK(fd2 >= 0);
+	close(fd);
+	ok &= CHECK(get("stops") == stops) && CHECK(get("releases") == releases);
+	close(fd2);
+	ok &= CHECK(get("stops") == stops + 1) &&
+	      CHECK(get("releases") == releases + 1);
+	fd = bind_and_open(0);
+	ok &= CHECK(fd >= 0) && CHECK(do_unbind());
+	close(fd);
+	ok &= CHECK(get("stops") == stops + 1) &&
+	      CHECK(get("releases") == releases + 2);
+	return ok;
+}
+
+static int open_fn(int fd)
+{
+	return open_node(flavour, 0);
+}
+
+/* An open that the removal finds half done ends well, and its file is dead. */
+static bool test_open_held(void)
+{
+	int fd = bind_and_open(0), fd2;
+	struct sleeper open = {}, unbind = {};
+	bool ok;
+
+	ok = CHECK(fd >= 0) && set("hold", "3") && start(&open, open_fn, -1) &&
+	     SOON(get("holding")) && start(&unbind, unbind_fn, -1) &&
+	     SOON(marked(fd));
+	sleep_ms(200);
+	ok = ok && CHECK(!sleeper_ended(&open)) && CHECK(!sleeper_ended(&unbind));
+	ok &= set("hold", "0") && CHECK(sleeper_join(&open)) &&
+	      ended(&unbind, 0, 0);
+	fd2 = open.ret;
+	ok = ok && CHECK(fd2 >= 0) && CHECK(marked(fd2)) &&
+	     enodev(read_fn(fd2), "read");
+	close(fd2);
 	close(fd);
 	return ok;
 }
@@ -478,6 +530,15 @@ static int ioctl_fault_fn(int fd)
 	return ioctl(fd, TEST_FLIP, fault.page);
 }
 
+static int (*nobody_fn)(int fd);
+
+/* Without any privilege, of this thread alone. */
+static int nobody(int fd)
+{
+	return CHECK(!syscall(SYS_setresuid, 65534, 65534, 65534)) ?
+	       nobody_fn(fd) : 0;
+}
+
 /* The unbind is over before @fn is, which returns @ret then. */
 static bool faulting(int (*fn)(int fd), int ret)
 {
@@ -485,7 +546,8 @@ static bool faulting(int (*fn)(int fd), int ret)
 	struct sleeper s = {};
 	bool ok;
 
-	ok = CHECK(fd >= 0) && fault_setup() && start(&s, fn, fd) &&
+	nobody_fn = fn;
+	ok = CHECK(fd >= 0) && fault_setup() && start(&s, nobody, fd) &&
 	     fault_pending() && CHECK(do_unbind()) && CHECK(!sleeper_ended(&s));
 	ok = ok && fault_resolve() && ended(&s, ret, ENODEV);
 	close(fd);
@@ -744,13 +806,16 @@ static bool test_s3_no_wake(void)
 {
 	int fd = settle() ? bind_and_open(0) : -1;
 	struct sleeper s = {}, unbind = {};
+	char who[64];
 	bool ok;
 
 	ok = CHECK(fd >= 0) && held(&s, hold_fn, fd, &unbind);
 	sleep_ms(11000);
+	snprintf(who, sizeof(who), "held by chrdev_ops/%d:", hold_tid);
 	ok = ok && CHECK(!sleeper_ended(&unbind)) && CHECK(!sleeper_ended(&s)) &&
 	     CHECK(get("objects") == 1) &&
-	     CHECK(logged("test_chrdev: drain waits for 1 sections for 10 s"));
+	     CHECK(logged("test_chrdev: drain waits for 1 sections for 10 s")) &&
+	     CHECK(logged(who));
 	ok &= set("hold", "0") && ended(&s, 0, 0) && ended(&unbind, 0, 0);
 	close(fd);
 	return ok && RELEASED();
@@ -1120,6 +1185,8 @@ static const struct test tests[] = {
 	TEST(large),
 	TEST(compat),
 	TEST(late),
+	TEST(close),
+	TEST(open_held),
 	TEST(raw),
 	TEST(mmap),
 	TEST(mmap_moved),

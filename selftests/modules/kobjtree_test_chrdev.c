@@ -20,7 +20,7 @@
 
 static int hold;
 module_param(hold, int, 0644);
-MODULE_PARM_DESC(hold, "1: TEST_HOLD holds. 2: a page fault holds.");
+MODULE_PARM_DESC(hold, "1: TEST_HOLD holds. 2: a page fault holds. 3: open holds.");
 
 static int quiet;
 module_param(quiet, int, 0644);
@@ -67,6 +67,7 @@ static int test_open(struct file *file)
 	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
 	struct test *t = container_of(chr->bound, struct test, bound);
 
+	test_hold(3);
 	file->private_data = t;
 	WRITE_ONCE(*(u8 *)t->hw, READ_ONCE(*(u8 *)t->hw));
 	return 0;
