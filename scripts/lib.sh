@@ -15,10 +15,11 @@ die() { say "$*"; exit 1; }
 # usage: the comment block at the top of the calling script
 usage() { sed -n '3,/^$/{/^#/!q;s/^# \{0,1\}//;p}' "$0"; }
 
-# The one list of what building and testing needs, as Debian calls it.
+# The one list of what building and testing needs, as Debian calls it. Without
+# libpython*.so, coccinelle leaves out all of a rule's Python and says nothing.
 packages=(
 	bc bison bubblewrap coccinelle cpio flex gcc git graphviz kmod
-	libc6-dev libelf-dev libssl-dev make perl python3 python3-sphinx python3-yaml
+	libc6-dev libelf-dev libpython3-dev libssl-dev make perl python3 python3-sphinx python3-yaml
 	shellcheck v4l-utils xz-utils
 )
 
