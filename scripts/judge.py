@@ -49,6 +49,23 @@ def rules(name):
                 if line.strip() and not line.startswith('#')]
 
 
+def console_lines(log):
+    """(line, kernel message or None) of a log; what the kernel said in the middle
+    of a program's line comes before that line."""
+    begun = ''
+    for line in log.split('\n'):
+        line = line.rstrip('\r')
+        match = KERNEL_LINE.search(line)
+        if match:
+            begun += line[:match.start()]
+            yield line, match.group(1)
+        else:
+            yield begun + line, None
+            begun = ''
+    if begun:
+        yield begun, None
+
+
 class Splat:
     def __init__(self, start):
         self.start = start      # index of its first line in the log
@@ -184,9 +201,7 @@ class Verdict:
 def judge(log, kernel_source=None, need_tests=False, timed_out=None):
     """Verdict on a console log (a string)."""
     verdict = Verdict()
-    lines = [line.rstrip('\r') for line in log.split('\n')]
-    matches = [KERNEL_LINE.search(line) for line in lines]
-    messages = [m.group(1) if m else None for m in matches]
+    lines, messages = zip(*console_lines(log))
 
     if timed_out:
         verdict.add('time-out', f'no end after {timed_out} s', lines[-10:])
@@ -205,9 +220,9 @@ def judge(log, kernel_source=None, need_tests=False, timed_out=None):
     for text in missing:
         verdict.add('expected', f'did not come: {text}')
 
-    ends = [line for line in lines if line.startswith(END)]
-    if ends and ends[-1] != END + '0':
-        verdict.add('script', f'exit code {ends[-1][len(END):]}')
+    ends = [line.split(END, 1)[1] for line in lines if END in line]
+    if ends and ends[-1] != '0':
+        verdict.add('script', f'exit code {ends[-1]}')
     elif not ends and not timed_out:
         verdict.add('died', 'the guest ended before its script', lines[-10:])
 
