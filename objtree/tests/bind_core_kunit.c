@@ -379,12 +379,14 @@ static void unbind_and_physical_unplug_at_once(struct kunit *test)
 /* === Probes that fail, with a user === */
 
 static struct actor *early_bird;
+static DECLARE_COMPLETION(early_bird_in);
 
 static int probe_is_used_and_fails(struct part *part)
 {
 	KUNIT_EXPECT_EQ(now.test, part_publish(part), 0);
 	early_bird = core_start(now.test, NULL, core_section);
 	wait_for_completion(&early_bird->entered);
+	complete(&early_bird_in);
 	return -EIO;
 }
 
@@ -400,14 +402,16 @@ static void core_register(struct actor *thread)
 /* It was opened as it was published; the unwinding waits for that. */
 static void s9_failed_probe_waits_for_its_users(struct kunit *test)
 {
+	struct kobjtree_gate *gate;
 	struct actor *probe;
 
 	now.test = test;
-	early_bird = NULL;
+	reinit_completion(&early_bird_in);
 	probe = core_start(test, NULL, core_register);
+	wait_for_completion(&early_bird_in);
+	gate = &now.part[1]->bound.gate;
+	wait_event(gate->wait, kobjtree_marked(gate));
 	EXPECT_BLOCKED(test, probe);
-	KUNIT_ASSERT_NOT_NULL(test, early_bird);
-	KUNIT_EXPECT_TRUE(test, kobjtree_marked(&now.part[1]->bound.gate));
 	expect_log(test, test->priv, "");
 	complete(&early_bird->leave);
 	core_join(early_bird);
