@@ -3,7 +3,7 @@
  * Weak references: they find an object while it lives and do not keep it.
  *
  * Invariant: a weak reference is in the bucket of the object that it names,
- * and that bucket's lock guards its ->obj. The object's teardown empties it
+ * and that bucket's lock guards its ->hidden. The object's teardown empties it
  * under that lock before anything else happens, so that whoever still finds
  * the object there finds valid memory, with a count that may be zero.
  *
@@ -14,6 +14,20 @@
  */
 #include "internal.h"
 
+/*
+ * Negated, which leaves nothing as it is, so that what looks through memory for
+ * pointers, as kmemleak does, does not find the object kept by this one.
+ */
+static unsigned long kobjtree_weak_hide(const struct kobjtree *obj)
+{
+	return -(unsigned long)obj;
+}
+
+static struct kobjtree *kobjtree_weak_named(unsigned long hidden)
+{
+	return (struct kobjtree *)-hidden;
+}
+
 /* Lock the bucket of what @weak names now; NULL if that is nothing. */
 static struct kobjtree_bucket *kobjtree_weak_lock(struct kobjtree_weak *weak,
 						  unsigned long *flags)
@@ -22,10 +36,10 @@ static struct kobjtree_bucket *kobjtree_weak_lock(struct kobjtree_weak *weak,
 	struct kobjtree *obj;
 
 	/* Pairs with kobjtree_weak_forget(): @weak may go when this is NULL. */
-	while ((obj = smp_load_acquire(&weak->obj))) {
+	while ((obj = kobjtree_weak_named(smp_load_acquire(&weak->hidden)))) {
 		bucket = kobjtree_bucket(obj);
 		spin_lock_irqsave(&bucket->lock, *flags);
-		if (weak->obj == obj)
+		if (weak->hidden == kobjtree_weak_hide(obj))
 			return bucket;
 		spin_unlock_irqrestore(&bucket->lock, *flags);
 	}
@@ -36,7 +50,7 @@ static void kobjtree_weak_forget(struct kobjtree_weak *weak)
 {
 	hlist_del_init(&weak->node);
 	/* The last touch; pairs with kobjtree_weak_lock(). */
-	smp_store_release(&weak->obj, NULL);
+	smp_store_release(&weak->hidden, 0);
 }
 
 /**
@@ -59,7 +73,7 @@ void kobjtree_weak_set(struct kobjtree_weak *weak, struct kobjtree *obj)
 		return;
 	kobjtree_set_flag(obj, KOBJTREE_WEAK);
 	hlist_add_head(&weak->node, &kobjtree_bucket(obj)->weak);
-	WRITE_ONCE(weak->obj, obj);
+	WRITE_ONCE(weak->hidden, kobjtree_weak_hide(obj));
 }
 EXPORT_SYMBOL_GPL(kobjtree_weak_set);
 
@@ -80,7 +94,7 @@ struct kobjtree *kobjtree_weak_get(struct kobjtree_weak *weak)
 	bucket = kobjtree_weak_lock(weak, &flags);
 	if (!bucket)
 		return NULL;
-	obj = weak->obj;
+	obj = kobjtree_weak_named(weak->hidden);
 	if (!kobjtree_get_unless_zero(obj))
 		obj = NULL;
 	spin_unlock_irqrestore(&bucket->lock, flags);
@@ -116,7 +130,7 @@ void kobjtree_weak_kill(struct kobjtree *obj)
 
 	guard(spinlock_irqsave)(&bucket->lock);
 	hlist_for_each_entry_safe(weak, next, &bucket->weak, node) {
-		if (weak->obj == obj)
+		if (weak->hidden == kobjtree_weak_hide(obj))
 			kobjtree_weak_forget(weak);
 	}
 }

@@ -188,13 +188,13 @@ struct kobjtree {
 
 /**
  * struct kobjtree_weak - a reference that does not keep alive
- * @obj: the object, NULL once it is dead
+ * @hidden: the object, 0 once it is dead
  * @node: in the table of weak references
  *
  * Zeroed memory is a weak reference to nothing.
  */
 struct kobjtree_weak {
-	struct kobjtree *obj;
+	unsigned long hidden;
 	struct hlist_node node;
 };
 

@@ -23,7 +23,7 @@ struct look {
 
 static void look_now(struct look *look)
 {
-	look->named = READ_ONCE(look->weak->obj);
+	look->named = READ_ONCE(look->weak->hidden);
 	look->got = kobjtree_weak_get(look->weak);
 	look->looks++;
 }
