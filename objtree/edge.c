@@ -57,12 +57,14 @@ static int kobjtree_edge_add(struct kobjtree *holder,
 	if (!edge) {
 		WRITE_ONCE(holder->slot, held);
 		kobjtree_set_flag(holder, KOBJTREE_SLOT_USED);
+		kobjtree_note_add(&holder->slot, 0);
 		return 0;
 	}
 	if (holder->flags & KOBJTREE_SLOT_USED)
 		flags |= KOBJTREE_EDGE_NEWER;
 	edge->held = (unsigned long)held | flags;
 	kobjtree_node_add(&holder->head, &edge->node, KOBJTREE_KIND_EDGE);
+	kobjtree_note_add(&edge->held, 0);
 	return 0;
 }
 
@@ -73,6 +75,7 @@ struct kobjtree *kobjtree_edge_remove(struct kobjtree_edge *edge)
 
 	kobjtree_node_del(&edge->node);
 	edge->held = 0;
+	kobjtree_note_del(&edge->held);
 	kobjtree_debug_unlink(edge);
 	return held;
 }
@@ -317,6 +320,7 @@ bool kobjtree_drop(struct kobjtree *holder, struct kobjtree *held)
 			kobjtree_edge_remove(edge);
 		} else {
 			WRITE_ONCE(holder->slot, NULL);
+			kobjtree_note_del(&holder->slot);
 		}
 	}
 	if (flags & KOBJTREE_EDGE_ALLOC)

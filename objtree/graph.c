@@ -61,6 +61,7 @@ enum kobjtree_read_part {
  * @obj: the object that @cursor is in, and that @id is of
  * @open: text of an object was begun and not ended
  * @newest: the last record to read, or the end would run ahead
+ * @look: whom it reads for, in place of a file
  * @pos: which piece @text is, -1 before the first
  */
 struct kobjtree_reader {
@@ -72,6 +73,7 @@ struct kobjtree_reader {
 	unsigned long id;
 	unsigned long newest;
 	enum kobjtree_read_part part;
+	struct kobjtree_look *look;
 	bool open;
 	unsigned int edges;
 	loff_t pos;
@@ -83,8 +85,9 @@ struct kobjtree_format {
 	void (*head)(struct kobjtree_reader *r);
 	void (*object)(struct kobjtree_reader *r,
 		       const struct kobjtree_record *rec);
-	void (*edge)(struct kobjtree_reader *r, unsigned long to,
-		     const char *kind);
+	void (*edge)(struct kobjtree_reader *r, const struct kobjtree *held,
+		     const void *word, const char *kind);
+	void (*other)(struct kobjtree_reader *r, unsigned long node);
 	void (*object_end)(struct kobjtree_reader *r, bool cut);
 	void (*tail)(struct kobjtree_reader *r);
 };
@@ -127,7 +130,8 @@ static void kobjtree_copy_name(char *to, const char *from, size_t size)
 }
 
 /* @name goes with its module, which may be before @obj does. */
-void kobjtree_graph_add(const struct kobjtree *obj, const char *name)
+void kobjtree_graph_add(const struct kobjtree *obj, const char *name,
+			size_t size)
 {
 	struct kobjtree_record *rec = kzalloc(sizeof(*rec),
 					      GFP_ATOMIC | __GFP_NOWARN);
@@ -136,6 +140,7 @@ void kobjtree_graph_add(const struct kobjtree *obj, const char *name)
 		rec->hidden = ~(unsigned long)obj;
 		kobjtree_copy_name(rec->name, name, sizeof(rec->name));
 	}
+	kobjtree_note_add(obj, size);
 	guard(spinlock_irqsave)(&kobjtree_graph_lock);
 	if (!rec) {
 		kobjtree_graph_missing++;
@@ -173,6 +178,9 @@ void kobjtree_graph_del(const struct kobjtree *obj)
 {
 	struct kobjtree_record *rec;
 
+	/* First: where there is a note, this waits for who has the lock. */
+	kobjtree_note_del(obj);
+	kobjtree_note_del(&obj->slot);
 	scoped_guard(spinlock_irqsave, &kobjtree_graph_lock) {
 		kobjtree_readers_leave(obj);
 		rec = kobjtree_record(obj);
@@ -298,11 +306,20 @@ static void kobjtree_json_object(struct kobjtree_reader *r,
 		       references, (long)references - rec->held);
 }
 
-static void kobjtree_json_edge(struct kobjtree_reader *r, unsigned long to,
+/* 0 without a record. */
+static unsigned long kobjtree_id(const struct kobjtree *obj)
+{
+	const struct kobjtree_record *rec = kobjtree_record(obj);
+
+	return rec ? rec->id : 0;
+}
+
+static void kobjtree_json_edge(struct kobjtree_reader *r,
+			       const struct kobjtree *held, const void *word,
 			       const char *kind)
 {
 	kobjtree_print(r, "%s{\"to\":%lu,\"kind\":\"%s\"}",
-		       r->edges++ ? "," : "", to, kind);
+		       r->edges++ ? "," : "", kobjtree_id(held), kind);
 }
 
 static void kobjtree_json_object_end(struct kobjtree_reader *r, bool cut)
@@ -310,7 +327,7 @@ static void kobjtree_json_object_end(struct kobjtree_reader *r, bool cut)
 	kobjtree_print(r, "]%s}\n", cut ? ",\"cut\":true" : "");
 }
 
-static void kobjtree_json_tail(struct kobjtree_reader *r)
+static void kobjtree_print_nothing(struct kobjtree_reader *r)
 {
 }
 
@@ -319,7 +336,7 @@ static const struct kobjtree_format kobjtree_json = {
 	.object = kobjtree_json_object,
 	.edge = kobjtree_json_edge,
 	.object_end = kobjtree_json_object_end,
-	.tail = kobjtree_json_tail,
+	.tail = kobjtree_print_nothing,
 };
 
 /* Solid: an edge; dashed: from a member to its container. */
@@ -342,9 +359,12 @@ static void kobjtree_dot_object(struct kobjtree_reader *r,
 		       kobjtree_dead(obj) ? " color=red" : "");
 }
 
-static void kobjtree_dot_edge(struct kobjtree_reader *r, unsigned long to,
+static void kobjtree_dot_edge(struct kobjtree_reader *r,
+			      const struct kobjtree *held, const void *word,
 			      const char *kind)
 {
+	unsigned long to = kobjtree_id(held);
+
 	if (to)
 		kobjtree_print(r, "\to%lu -> o%lu%s;\n", r->id, to,
 			       strcmp(kind, "container") ? "" : " [style=dashed]");
@@ -367,16 +387,28 @@ static const struct kobjtree_format kobjtree_dot = {
 	.tail = kobjtree_dot_tail,
 };
 
-/* === Reading === */
-
-/* An object without a record is 0. */
-static void kobjtree_read_edge(struct kobjtree_reader *r,
-			       const struct kobjtree *held, const char *kind)
+/* For whoever reads it beside kmemleak's, which has addresses, too. */
+static void kobjtree_memory_object(struct kobjtree_reader *r,
+				   const struct kobjtree_record *rec)
 {
-	const struct kobjtree_record *rec = kobjtree_record(held);
-
-	r->format->edge(r, rec ? rec->id : 0, kind);
+	kobjtree_print(r, "%lu 0x%lx\n", rec->id, ~rec->hidden);
 }
+
+static void kobjtree_memory_edge(struct kobjtree_reader *r,
+				 const struct kobjtree *held, const void *word,
+				 const char *kind)
+{
+}
+
+static const struct kobjtree_format kobjtree_memory = {
+	.head = kobjtree_print_nothing,
+	.object = kobjtree_memory_object,
+	.edge = kobjtree_memory_edge,
+	.object_end = kobjtree_dot_object_end,
+	.tail = kobjtree_print_nothing,
+};
+
+/* === Reading === */
 
 /* A batch from *@place on; what is left starts there. */
 static unsigned long *kobjtree_read_batch(struct kobjtree_reader *r,
@@ -389,9 +421,11 @@ static unsigned long *kobjtree_read_batch(struct kobjtree_reader *r,
 		edge = container_of(kobjtree_node(*place), struct kobjtree_edge,
 				    node);
 		if (kobjtree_kind(*place) == KOBJTREE_KIND_EDGE)
-			kobjtree_read_edge(r, kobjtree_edge_held(edge),
-					   edge->held & KOBJTREE_EDGE_ALLOC ?
-					   "allocated" : "embedded");
+			r->format->edge(r, kobjtree_edge_held(edge), &edge->held,
+					edge->held & KOBJTREE_EDGE_ALLOC ?
+					"allocated" : "embedded");
+		else if (r->format->other)
+			r->format->other(r, *place);
 		place = &kobjtree_node(*place)->next;
 	}
 	return place;
@@ -410,8 +444,9 @@ static void kobjtree_read_edges(struct kobjtree_reader *r)
 		r->obj = NULL;
 		return;
 	} else if (obj->slot) {
-		kobjtree_read_edge(r, obj->slot, obj->flags & KOBJTREE_MEMBER ?
-				   "container" : "slot");
+		r->format->edge(r, obj->slot, &obj->slot,
+				obj->flags & KOBJTREE_MEMBER ?
+				"container" : "slot");
 	}
 	place = kobjtree_read_batch(r, place);
 	if (r->cursor.pprev)
@@ -479,6 +514,21 @@ static bool kobjtree_read_piece(struct kobjtree_reader *r)
 	}
 }
 
+static void kobjtree_reader_start(struct kobjtree_reader *r)
+{
+	guard(spinlock_irqsave)(&kobjtree_graph_lock);
+	list_add(&r->list, &kobjtree_readers);
+	list_add(&r->at.list, &kobjtree_records);
+}
+
+static void kobjtree_reader_stop(struct kobjtree_reader *r)
+{
+	guard(spinlock_irqsave)(&kobjtree_graph_lock);
+	kobjtree_reader_leave(r);
+	list_del(&r->at.list);
+	list_del(&r->list);
+}
+
 static void kobjtree_read_rewind(struct kobjtree_reader *r)
 {
 	guard(spinlock_irqsave)(&kobjtree_graph_lock);
@@ -488,6 +538,69 @@ static void kobjtree_read_rewind(struct kobjtree_reader *r)
 	r->part = KOBJTREE_READ_HEAD;
 	r->open = false;
 }
+
+/* === Looking at all objects, without text === */
+
+static void kobjtree_look_object(struct kobjtree_reader *r,
+				 const struct kobjtree_record *rec)
+{
+	r->look->object(r->look, kobjtree_recorded(rec), rec->id, rec->name,
+			rec->bindings);
+}
+
+static void kobjtree_look_edge(struct kobjtree_reader *r,
+			       const struct kobjtree *held, const void *word,
+			       const char *kind)
+{
+	r->look->edge(r->look, held, word, kind);
+}
+
+static void kobjtree_look_other(struct kobjtree_reader *r, unsigned long node)
+{
+	r->look->other(r->look, node);
+}
+
+static void kobjtree_look_object_end(struct kobjtree_reader *r, bool cut)
+{
+	r->look->object_end(r->look, cut);
+}
+
+static const struct kobjtree_format kobjtree_looks = {
+	.object = kobjtree_look_object,
+	.edge = kobjtree_look_edge,
+	.other = kobjtree_look_other,
+	.object_end = kobjtree_look_object_end,
+	.tail = kobjtree_print_nothing,
+};
+
+/*
+ * Show @look all objects, oldest first. It is called under the locks that keep
+ * valid what it is shown, but for @look->prepare, which is called before each
+ * piece and may sleep and fail.
+ */
+int kobjtree_graph_look(struct kobjtree_look *look)
+{
+	struct kobjtree_reader *r = kzalloc(sizeof(*r), GFP_KERNEL);
+	int ret = 0;
+
+	if (!r)
+		return -ENOMEM;
+	r->format = &kobjtree_looks;
+	r->look = look;
+	kobjtree_reader_start(r);
+	kobjtree_read_rewind(r);
+	while (!ret && r->part != KOBJTREE_READ_END) {
+		ret = look->prepare(look);
+		if (!ret)
+			kobjtree_read_objects(r);
+		cond_resched();
+	}
+	kobjtree_reader_stop(r);
+	kfree(r);
+	return ret;
+}
+
+/* === Files === */
 
 /* A piece is made once, and may be shown more than once. */
 static void *kobjtree_read_at(struct kobjtree_reader *r, loff_t pos)
@@ -538,9 +651,7 @@ static int kobjtree_graph_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	r->format = inode->i_private;
 	r->pos = -1;
-	guard(spinlock_irqsave)(&kobjtree_graph_lock);
-	list_add(&r->list, &kobjtree_readers);
-	list_add(&r->at.list, &kobjtree_records);
+	kobjtree_reader_start(r);
 	return 0;
 }
 
@@ -549,11 +660,7 @@ static int kobjtree_graph_close(struct inode *inode, struct file *file)
 	struct seq_file *m = file->private_data;
 	struct kobjtree_reader *r = m->private;
 
-	scoped_guard(spinlock_irqsave, &kobjtree_graph_lock) {
-		kobjtree_reader_leave(r);
-		list_del(&r->at.list);
-		list_del(&r->list);
-	}
+	kobjtree_reader_stop(r);
 	return seq_release_private(inode, file);
 }
 
@@ -572,6 +679,9 @@ void kobjtree_graph_start(void)
 			    (void *)&kobjtree_dot, &kobjtree_graph_fops);
 	debugfs_create_file("objects", 0400, kobjtree_dir,
 			    (void *)&kobjtree_json, &kobjtree_graph_fops);
+	debugfs_create_file("memory", 0400, kobjtree_dir,
+			    (void *)&kobjtree_memory, &kobjtree_graph_fops);
+	kobjtree_leaks_start(kobjtree_dir);
 }
 
 void kobjtree_graph_stop(void)

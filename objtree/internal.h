@@ -15,6 +15,7 @@
 #include <linux/kobjtree.h>
 #include <linux/spinlock.h>
 
+struct dentry;
 struct kobjtree_gate;
 
 /* kobjtree.flags */
@@ -185,20 +186,70 @@ static inline void kobjtree_debug_link(struct kobjtree_edge *edge) { }
 static inline void kobjtree_debug_unlink(struct kobjtree_edge *edge) { }
 #endif
 
+/* collect.c */
+
+/* As many references from outside as nothing inside explains. */
+#define KOBJTREE_KEPT	INT_MAX
+
+/**
+ * struct kobjtree_vertex - an object
+ * @outside: its references; those from outside after kobjtree_collect()
+ * @first: its first link, in &struct kobjtree_picture.to
+ * @nr: how many it has
+ * @reached: something outside keeps it, by its links or those of others
+ */
+struct kobjtree_vertex {
+	int outside;
+	u32 first;
+	u32 nr;
+	bool reached;
+};
+
+/**
+ * struct kobjtree_picture - objects and links
+ * @vertex: the objects
+ * @to: the links: each is one reference of the object with this number
+ * @queue: room for as many numbers as there are objects and links
+ * @nr: how many objects
+ * @links: how many links
+ */
+struct kobjtree_picture {
+	struct kobjtree_vertex *vertex;
+	u32 *to;
+	u32 *queue;
+	u32 nr;
+	u32 links;
+};
+
+void kobjtree_collect(struct kobjtree_picture *pic);
+
 /* graph.c */
 #ifdef CONFIG_KOBJTREE_DEBUG
-void kobjtree_graph_add(const struct kobjtree *obj, const char *name);
+/* Who looks at all objects; @word is where a reference is kept. */
+struct kobjtree_look {
+	int (*prepare)(struct kobjtree_look *look);
+	void (*object)(struct kobjtree_look *look, const struct kobjtree *obj,
+		       unsigned long id, const char *name, int bindings);
+	void (*edge)(struct kobjtree_look *look, const struct kobjtree *held,
+		     const void *word, const char *kind);
+	void (*other)(struct kobjtree_look *look, unsigned long node);
+	void (*object_end)(struct kobjtree_look *look, bool cut);
+};
+
+void kobjtree_graph_add(const struct kobjtree *obj, const char *name,
+			size_t size);
 void kobjtree_graph_del(const struct kobjtree *obj);
 void kobjtree_graph_sync(const struct kobjtree *obj);
 void kobjtree_graph_held(const struct kobjtree *obj, int change);
 void kobjtree_graph_gate(const struct kobjtree *obj,
 			 const struct kobjtree_gate *gate);
 void kobjtree_graph_bind(const struct kobjtree *obj, const char *device);
+int kobjtree_graph_look(struct kobjtree_look *look);
 void kobjtree_graph_start(void);
 void kobjtree_graph_stop(void);
 #else
 static inline void kobjtree_graph_add(const struct kobjtree *obj,
-				      const char *name) { }
+				      const char *name, size_t size) { }
 static inline void kobjtree_graph_del(const struct kobjtree *obj) { }
 static inline void kobjtree_graph_sync(const struct kobjtree *obj) { }
 static inline void kobjtree_graph_held(const struct kobjtree *obj,
@@ -209,6 +260,16 @@ static inline void kobjtree_graph_bind(const struct kobjtree *obj,
 				       const char *device) { }
 static inline void kobjtree_graph_start(void) { }
 static inline void kobjtree_graph_stop(void) { }
+#endif
+
+/* leaks.c */
+#ifdef CONFIG_KOBJTREE_DEBUG
+void kobjtree_note_add(const void *word, size_t size);
+void kobjtree_note_del(const void *word);
+void kobjtree_leaks_start(struct dentry *dir);
+#else
+static inline void kobjtree_note_add(const void *word, size_t size) { }
+static inline void kobjtree_note_del(const void *word) { }
 #endif
 
 #endif /* _KOBJTREE_INTERNAL_H */

@@ -37,7 +37,8 @@ static const struct kobjtree_type kobjtree_untyped = {
 
 static bool kobjtree_setup(struct kobjtree *obj,
 			   const struct kobjtree_type *type, u16 offset,
-			   struct kobjtree *container, const char *name)
+			   struct kobjtree *container, const char *name,
+			   size_t size)
 {
 	const struct kobjtree_type *use = type && type->owner ? type :
 							&kobjtree_untyped;
@@ -53,7 +54,7 @@ static bool kobjtree_setup(struct kobjtree *obj,
 	obj->head = 0;
 	obj->slot = container;
 	kref_init(&obj->ref);
-	kobjtree_graph_add(obj, name ?: use->name);
+	kobjtree_graph_add(obj, name ?: use->name, size);
 	trace_kobjtree_init(obj);
 	if (use != type)
 		kobjtree_misuse(obj, "init without a type");
@@ -72,7 +73,8 @@ static bool kobjtree_setup(struct kobjtree *obj,
  */
 void kobjtree_init(struct kobjtree *obj, const struct kobjtree_type *type)
 {
-	kobjtree_setup(obj, type, type ? type->offset : 0, NULL, NULL);
+	kobjtree_setup(obj, type, type ? type->offset : 0, NULL, NULL,
+		       type ? type->size : 0);
 }
 EXPORT_SYMBOL_GPL(kobjtree_init);
 
@@ -91,9 +93,10 @@ void kobjtree_init_member(struct kobjtree *obj,
 			  const struct kobjtree_type *type,
 			  struct kobjtree *container)
 {
-	if (!kobjtree_setup(obj, type ?: &kobjtree_plain, 0, container, NULL))
+	if (!kobjtree_setup(obj, type ?: &kobjtree_plain, 0, container, NULL, 0))
 		return;
 	kobjtree_get(container);
+	kobjtree_note_add(&obj->slot, 0);
 	kobjtree_graph_held(container, 1);
 	kobjtree_mark_held(container);
 	trace_kobjtree_link(obj, container);
@@ -113,7 +116,7 @@ void *__kobjtree_alloc(size_t size, size_t offset,
 		p = kzalloc(size, gfp);
 	if (p)
 		kobjtree_setup(p + offset, type ?: &kobjtree_plain, offset, NULL,
-			       type ? NULL : name);
+			       type ? NULL : name, size);
 	return p;
 }
 EXPORT_SYMBOL_GPL(__kobjtree_alloc);

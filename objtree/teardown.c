@@ -179,8 +179,10 @@ static struct kobjtree *kobjtree_pop_edge(struct kobjtree *obj)
 			return held;
 		}
 	}
-	if (held)
+	if (held) {
 		obj->slot = NULL;
+		kobjtree_note_del(&obj->slot);
+	}
 	return held;
 }
 

@@ -75,6 +75,7 @@ struct kobjtree_owner __weak __kobjtree_owner = {
  * @cache: the slab cache that the memory came from, in place of kmalloc()
  * @offset: of the &struct kobjtree in the memory that is freed
  * @rcu: free the memory after a grace period, for lookups under RCU
+ * @size: of the memory, where it may be looked through for pointers
  * @map: lets lockdep see what @release takes at each kobjtree_put()
  */
 struct kobjtree_type {
@@ -85,6 +86,7 @@ struct kobjtree_type {
 	struct kmem_cache **cache;
 	u16 offset;
 	bool rcu;
+	u32 size;
 #ifdef CONFIG_LOCKDEP
 	struct lockdep_map *map;
 #endif
@@ -116,6 +118,7 @@ struct kobjtree_type {
 		.name = #_name,						\
 		.owner = &__kobjtree_owner,				\
 		.offset = offsetof(_struct, _member),			\
+		.size = sizeof(_struct),				\
 		__KOBJTREE_TYPE_MAP_REF(_name)				\
 		__VA_ARGS__						\
 	}
