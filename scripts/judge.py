@@ -235,6 +235,11 @@ def judge(log, kernel_source=None, need_tests=False, timed_out=None):
             more.append(line)
         verdict.add('leak', lines[number], more)
 
+    # What kobjtree/leaks says, see scripts/guest-test.
+    cycles = [line for line in lines if line.startswith('{"leak":')]
+    if cycles:
+        verdict.add('leak', f'{len(cycles)} objects that keep each other', cycles)
+
     blocks = tap_blocks(lines, messages)
     if blocks and not kernel_source:
         verdict.add('setup', 'there are tests, but no kernel source to parse them with')
