@@ -44,6 +44,8 @@ typedef unsigned int gfp_t;
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define prefetch(p)		__builtin_prefetch(p)
+#define prefetchw(p)		__builtin_prefetch(p, 1)
 #define size_add(a, b)		((a) + (b))
 #define ____cacheline_aligned_in_smp __attribute__((aligned(64)))
 #define __aligned(n)		__attribute__((aligned(n)))
