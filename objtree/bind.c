@@ -85,8 +85,9 @@ EXPORT_SYMBOL_GPL(__kobjtree_alloc_bound);
  * @bound: the object
  * @dev: the device, before its driver asks devres for anything else
  *
- * For an object that stands for several devices, as a driver that claims more
- * than one interface has: the unbind of any of them unplugs it.
+ * For an object that stands for several devices: the unbind of any of them unplugs
+ * it. Not for an interface that a USB driver claims, which may not be registered
+ * yet: there disconnect() calls kobjtree_unplug().
  *
  * Context: process context, may sleep; the caller holds a reference to @bound.
  * Return: 0, and @dev's binding owns a reference of its own; -ENOMEM.

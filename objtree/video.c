@@ -368,7 +368,8 @@ static int kobjtree_video_gate(struct kobjtree_video *video,
 	int ret;
 
 	kobjtree_video_gate_fops(video);
-	kobjtree_video_gate_ioctls(video);
+	if (!video->own_sections)
+		kobjtree_video_gate_ioctls(video);
 	ret = kobjtree_video_gate_ctrls(&bound->tree, &bound->gate,
 					vdev->ctrl_handler ?:
 					vdev->v4l2_dev->ctrl_handler);
@@ -396,6 +397,25 @@ static void kobjtree_video_abort(struct kobjtree_video *video)
 	else
 		put_device(&video->vdev.dev);
 #endif
+}
+
+/*
+ * The core says nothing of an entity that it could not register, and its release
+ * would undo it all the same, but for a node whose entities are another's.
+ */
+static int kobjtree_video_want_entity(struct kobjtree_video *video)
+{
+#ifdef CONFIG_MEDIA_CONTROLLER
+	struct video_device *vdev = &video->vdev;
+
+	if (vdev->v4l2_dev->mdev && !vdev->entity.graph_obj.mdev &&
+	    vdev->entity.function != MEDIA_ENT_F_UNKNOWN) {
+		vdev->vfl_dir = VFL_DIR_M2M;
+		kobjtree_video_wake(&video->watcher);
+		return -ENOMEM;
+	}
+#endif
+	return 0;
 }
 
 static int kobjtree_video_watch(struct kobjtree_video *video,
@@ -432,7 +452,7 @@ int __kobjtree_video_register(struct kobjtree_video *video,
 	      kobjtree_video_publish(video, type, nr);
 	if (ret)
 		kobjtree_video_abort(video);
-	return ret;
+	return ret ?: kobjtree_video_want_entity(video);
 }
 EXPORT_SYMBOL_GPL(__kobjtree_video_register);
 

@@ -3,8 +3,9 @@
  * The ioctl and control operations of a driver, as sections.
  *
  * Invariant: the core calls the driver's operation only through one of these
- * wrappers, each in a section of its gate. The core has copied its argument from
- * user memory before, and copies it back after.
+ * wrappers, each in a section of its gate, unless the driver has sections of its
+ * own. The core has copied its argument from user memory before, and copies it
+ * back after.
  *
  * Three ioctls are left as they are, since they pin or fault in user memory or
  * wait for frames: QBUF, PREPARE_BUF and DQBUF. They reach the hardware through

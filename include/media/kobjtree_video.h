@@ -11,7 +11,8 @@
  *
  *	v4l2_ioctl_ops	sections, but for the three that reach the driver through
  *			vb2_ops and touch user memory or wait for frames:
- *			QBUF, PREPARE_BUF and DQBUF
+ *			QBUF, PREPARE_BUF and DQBUF; none, if the driver's own
+ *			touch user memory
  *	v4l2_ctrl_ops	sections
  *	vb2_ops		those that do are sections. Those that undo (finish,
  *			cleanup, stop, unprepare) run once for each success of
@@ -87,6 +88,9 @@ struct kobjtree_vb2 {
  * struct kobjtree_video - a video node as an object, a member of its driver's
  * @vdev: for the driver, who sets in it what it would for
  *	video_register_device(), but for v4l2_dev and release
+ * @own_sections: for the driver, if its ioctl operations touch user memory by
+ *	themselves: they are called as they are, and begin sections where they
+ *	need the hardware
  * @tree: the object; its first reference belongs to @vdev's own count
  * @v4l2_edge: to the object of the &struct v4l2_device
  * @v4l2: that, if the driver gave none
@@ -102,10 +106,11 @@ struct kobjtree_vb2 {
  * @waiters: who is in DQEVENT, under the fh_lock of @vdev
  * @release: frees the buffers, if somebody held the queue's lock at the removal
  *
- * No member but @vdev is for drivers.
+ * No member but the first two is for drivers.
  */
 struct kobjtree_video {
 	struct video_device vdev;
+	bool own_sections;
 	struct kobjtree tree;
 	struct kobjtree_edge v4l2_edge;
 	struct kobjtree_v4l2 v4l2;
@@ -135,8 +140,8 @@ int __kobjtree_ctrl_handler_init(struct kobjtree *obj,
 
 /**
  * kobjtree_video_register() - register a video node, as the last step of probe
- * @video: in the memory of @bound, zeroed but for what the driver sets in its
- *	vdev; the queue initialised and all controls added
+ * @video: in the memory of @bound, zeroed but for what the driver sets in it;
+ *	the queue initialised and all controls added
  * @bound: the driver's object
  * @v4l2: the v4l2_device, or NULL for one of the node's own
  * @type: of the node
@@ -151,8 +156,9 @@ int __kobjtree_ctrl_handler_init(struct kobjtree *obj,
  * for @bound's end in kobjtree_owner_barrier().
  *
  * Context: process context, may sleep, in probe.
- * Return: 0 or an error, with nothing to undo: -ENOMEM, -ENODEV if @bound is
- * unplugged, and those of video_register_device().
+ * Return: 0 or an error, with nothing to undo: -ENOMEM, also if the media
+ * controller has none for the node's entity, of which the core says nothing;
+ * -ENODEV if @bound is unplugged; and those of video_register_device().
  */
 #define kobjtree_video_register(video, bound, v4l2, type, nr)		\
 	__kobjtree_video_register((video), (bound), (v4l2), (type), (nr), \
