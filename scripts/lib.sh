@@ -80,31 +80,56 @@ build_modules() {
 	fi || die "building ${1##*/} for ${2##*/} failed"
 }
 
+# apply PATCH SOURCE RESULT: a semantic patch, and the sed script beside it if there
+# is one
+apply() {
+	rm -f "$3"
+	spatch --no-includes --very-quiet --sp-file "$1" -o "$3" "$2" &>/dev/null
+	[ -s "$3" ] || die "${1##*/} does not apply to $2"
+	[ ! -f "${1%.cocci}.sed" ] || sed -i -f "${1%.cocci}.sed" "$3"
+}
+
+# convert_driver PATCH TO FILE...: a driver of several files becomes a directory with
+# all that are beside them
+convert_driver() {
+	local patch=$1 to=$2 file old new
+
+	shift 2
+	if [ $# -eq 1 ]; then
+		apply "$patch" "$1" "$to.c"
+		return
+	fi
+	rm -rf "$to"
+	mkdir "$to"
+	ln -s "${1%/*}"/*.[ch] "$to/"
+	for file; do apply "$patch" "$file" "$to/${file##*/}"; done
+	old=$(basename "$patch" .cocci) new=${to##*/}
+	sed "s/\<$old\>/$new/" "${1%/*}/Makefile" >"$to/Kbuild"
+}
+
 # convert_drivers KDIR: the kernel's drivers that scripts/convert has a semantic
 # patch for, and maybe a sed script for the rest, converted, as NAME_kobjtree.ko in
 # $out/converted; after build_modules
 convert_drivers() {
-	local dir=$out/converted patch file name only objects=
+	local dir=$out/converted patch files name only key objects=
 
 	mkdir -p "$dir"
 	for patch in "$top"/scripts/convert/*.cocci; do
 		only=$(sed -n 's,^// Only for: ,,p' "$patch")
 		[ -z "$only" ] || grep -q "^${only//./\\.}\." "$1/include/config/kernel.release" ||
 			continue
-		file=$1/source/$(sed -n 's,^// Applies to: ,,p' "$patch")
-		name=$(basename "$file" .c | tr - _)_kobjtree
-		rm -f "$dir/$name.new"
-		spatch --very-quiet --sp-file "$patch" -o "$dir/$name.new" "$file" &>/dev/null
-		[ -s "$dir/$name.new" ] ||
-			die "${patch##*/} does not apply to $file"
-		[ ! -f "${patch%.cocci}.sed" ] ||
-			sed -i -f "${patch%.cocci}.sed" "$dir/$name.new"
-		# make looks at the time
-		cmp -s "$dir/$name.new" "$dir/$name.c" || mv "$dir/$name.new" "$dir/$name.c"
-		objects+=" $name.o"
+		mapfile -t files < <(sed -n "s,^// Applies to: ,$1/source/,p" "$patch")
+		name=$(basename "$patch" .cocci | tr - _)_kobjtree
+		key=$(cat "${patch%.cocci}".* "${files[@]}" | sha256sum) ||
+			die "${patch##*/}: what it applies to is not there"
+		if [ "$(cat "$dir/$name.key" 2>/dev/null)" != "$key" ]; then
+			convert_driver "$patch" "$dir/$name" "${files[@]}"
+			echo "$key" >"$dir/$name.key"
+		fi
+		if [ -d "$dir/$name" ]; then objects+=" $name/"; else objects+=" $name.o"; fi
 	done
 	cat >"$dir/Kbuild" <<-EOF
-		ccflags-y := -Werror -I$top/include -include $top/objtree/compat.h
+		subdir-ccflags-y := -Werror -I$top/include -include $top/objtree/compat.h
 		obj-m :=$objects
 	EOF
 	make -s -C "$1" ARCH=um M="$dir" W=1 KBUILD_EXTRA_SYMBOLS="$out/Module.symvers" \
@@ -128,7 +153,8 @@ module_root() {
 	mkdir "$root/lib/modules/$release/updates"
 	(cd "$out" && xargs -d '\n' cp -t "$root/lib/modules/$release/updates" <<<"$order")
 	[ ! -d "$out/converted" ] ||
-		cp -t "$root/lib/modules/$release/updates" "$out"/converted/*.ko
+		find "$out/converted" -name '*.ko' \
+			-exec cp -t "$root/lib/modules/$release/updates" {} +
 	depmod -b "$root" "$release"
 	# those of samples/ and selftests/ are for programs to load
 	names() { grep "^objtree/$1[^/]*$" <<<"$order" | sed 's,.*/,,; s/\.ko$//'; }
@@ -140,13 +166,19 @@ module_root() {
 # Makefile built in $BIN, and for modprobe -d the modules in $MODULE_ROOT.
 # programs VERSION: sets $BIN and $scripts
 programs() {
+	local ksft
+
 	BIN=$cache/selftests-$1-$(short "$top")
 	export BIN
 	scripts=()
 	[ -f "$top/selftests/Makefile" ] || return 0
-	mkdir -p "$BIN"
-	make -s -C "$top/selftests" OUTPUT="$BIN" \
-		KSFT="$("$top/scripts/kernel" --kernel "$1" source)/tools/testing/selftests" >&2 ||
+	ksft=$("$top/scripts/kernel" --kernel "$1" source)/tools/testing/selftests
+	mkdir -p "$BIN/media_tests"
+	make -s -C "$top/selftests" OUTPUT="$BIN" KSFT="$ksft" >&2 ||
 		die "building selftests failed"
+	# the kernel's own, for media_loops.sh
+	[ ! -d "$ksft/media_tests" ] ||
+		make -s -C "$ksft/media_tests" OUTPUT="$BIN/media_tests" >&2 ||
+		die "building the kernel's selftests/media_tests failed"
 	mapfile -t scripts < <(find "$top/selftests" -maxdepth 1 -name '*.sh' -executable | sort)
 }

@@ -11,14 +11,19 @@ skip() {
 	echo "ok $nr - $1 # SKIP no v4l2-compliance"
 }
 
-# compliance DEVICE: what v4l2-compliance has to say, without the node's name
+# ask NODE: what v4l2-compliance has to say, without the node's name
+ask() {
+	timeout 120 v4l2-compliance -d "$1" -s5 2>&1 |
+		sed -n "s,$1,the node,
+			s/^.*\(test .*: .*\)/\1/p
+			s/^.*fail: /fail: /p"
+}
+
+# compliance DEVICE: the same of all its nodes
 compliance() {
 	echo "# asking v4l2-compliance about $1" >&2
 	for node in "/sys/bus/platform/devices/$1/video4linux/"video*; do
-		timeout 120 v4l2-compliance -d "/dev/${node##*/}" -s5 2>&1 |
-			sed -n "s,/dev/${node##*/},the node,
-				s/^.*\(test .*: .*\)/\1/p
-				s/^.*fail: /fail: /p"
+		ask "/dev/${node##*/}"
 	done
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What tests of unbind share: reports, a platform driver whose one device has
- * its name, and threads that sleep in the kernel.
+ * What tests of unbind share: reports, a driver with one device, on the platform
+ * bus and of its name unless the test says otherwise, and threads that sleep in
+ * the kernel.
  */
 #ifndef _SELFTESTS_KOBJTREE_UNBIND_H
 #define _SELFTESTS_KOBJTREE_UNBIND_H
@@ -124,17 +125,20 @@ static inline bool sysfs_write(const char *dir, const char *file,
 	return ret == (ssize_t)strlen(text);
 }
 
-/* Its one device has its name, but for what the environment says. */
+static const char *bus = "platform";
+static const char *device_name;
+
+/* Its one device has its name, but for what the test or the environment says. */
 static inline const char *device(void)
 {
-	return getenv("DEVICE") ?: driver;
+	return device_name ?: getenv("DEVICE") ?: driver;
 }
 
 static inline bool driver_write(const char *file)
 {
 	char dir[256];
 
-	snprintf(dir, sizeof(dir), "/sys/bus/platform/drivers/%s", driver);
+	snprintf(dir, sizeof(dir), "/sys/bus/%s/drivers/%s", bus, driver);
 	return sysfs_write(dir, file, device());
 }
 
@@ -142,7 +146,7 @@ static inline bool bound(void)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "/sys/bus/platform/drivers/%s/%s", driver,
+	snprintf(path, sizeof(path), "/sys/bus/%s/drivers/%s/%s", bus, driver,
 		 device());
 	return !access(path, F_OK);
 }
@@ -325,6 +329,9 @@ struct storm_user {
 	pthread_t thread;
 };
 
+/* What a call may also fail with when the device goes. */
+static int storm_cut;
+
 static bool storm_is_over;
 static unsigned long storm_good, storm_gone, storm_other;
 
@@ -337,7 +344,8 @@ static inline bool storm_over(void)
 static inline void storm_count(bool good)
 {
 	unsigned long *n = good ? &storm_good :
-			   errno == ENODEV ? &storm_gone : &storm_other;
+			   errno == ENODEV || errno == storm_cut ? &storm_gone :
+			   &storm_other;
 
 	if (n == &storm_other)
 		printf("# %s\n", strerror(errno));

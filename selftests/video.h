@@ -52,7 +52,7 @@ static inline bool find_node_after(int index, int *number)
 	char dir[256];
 	DIR *d;
 
-	snprintf(dir, sizeof(dir), "/sys/bus/platform/devices/%s/video4linux",
+	snprintf(dir, sizeof(dir), "/sys/bus/%s/devices/%s/video4linux", bus,
 		 device());
 	*number = -1;
 	d = opendir(dir);
