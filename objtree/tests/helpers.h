@@ -293,9 +293,9 @@ static inline struct test_mark *node_action(struct kunit *test,
 #if defined(CONFIG_FAILSLAB) && defined(CONFIG_FAULT_INJECTION_DEBUG_FS)
 
 /* What debugfs says of its files: i_private points to the value. */
-static inline void *failslab_knob(const char *name)
+static inline void *fail_knob(const char *what, const char *name)
 {
-	struct dentry *dir = debugfs_lookup("failslab", NULL);
+	struct dentry *dir = debugfs_lookup(what, NULL);
 	struct dentry *file = dir ? debugfs_lookup(name, dir) : NULL;
 	void *value = file ? d_inode(file)->i_private : NULL;
 
@@ -322,17 +322,24 @@ static inline unsigned int fail_none(void)
 /*
  * Let fail_nth() reach GFP_KERNEL, without a stack trace for each. The first
  * call of a test that needs it, since it skips the test where it cannot.
+ *
+ * Pages do not count: the slab allocator asks for them in an allocation that
+ * counts already and may succeed without, and KASAN in any kfree() whose stack
+ * is new to it.
  */
 static inline void fail_setup(struct kunit *test)
 {
-	bool *ignore = failslab_knob("ignore-gfp-wait");
-	unsigned long *verbose = failslab_knob("verbose");
+	bool *ignore = fail_knob("failslab", "ignore-gfp-wait");
+	unsigned long *verbose = fail_knob("failslab", "verbose");
+	u32 *min_order = fail_knob("fail_page_alloc", "min-order");
 	void *p;
 
 	if (!ignore || !verbose)
 		kunit_skip(test, "no failslab in debugfs");
 	*ignore = false;
 	*verbose = 0;
+	if (min_order)
+		*min_order = U32_MAX;
 
 	fail_nth(1);
 	p = kmalloc(8, GFP_KERNEL);
