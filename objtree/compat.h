@@ -40,8 +40,8 @@
 /* vb2 asks its driver to unlock and lock the queue around a wait. */
 #define COMPAT_VB2_WAIT_OPS
 
-/* video_register_device() puts a device that it cannot add. */
-#define COMPAT_V4L2_PUTS_DEVICE
+/* In some, video_register_device() puts a device that it cannot add. */
+#define COMPAT_V4L2_MAY_PUT_DEVICE
 
 /* KUnit leaks the user memory of a test, or has none. */
 #define COMPAT_NO_KUNIT_MM

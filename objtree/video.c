@@ -391,12 +391,16 @@ static int kobjtree_video_publish(struct kobjtree_video *video,
 /* Ends the first reference where the core does not: it forgets the device. */
 static void kobjtree_video_abort(struct kobjtree_video *video)
 {
-	if (!video->vdev.dev.kobj.state_initialized)
+	if (!video->vdev.dev.kobj.state_initialized) {
 		kobjtree_put(&video->tree);
-#ifndef COMPAT_V4L2_PUTS_DEVICE
-	else
-		put_device(&video->vdev.dev);
+		return;
+	}
+#ifdef COMPAT_V4L2_MAY_PUT_DEVICE
+	/* The watcher has a reference to the memory. */
+	if (!kref_read(&video->vdev.dev.kobj.kref))
+		return;
 #endif
+	put_device(&video->vdev.dev);
 }
 
 /*
