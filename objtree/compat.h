@@ -61,10 +61,13 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 
 #include <linux/device/class.h>
+#include <linux/fs.h>
 #include <linux/list.h>
+#include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <trace/events/printk.h>
 
 #undef class_create
 #define class_create(name) ({						\
@@ -85,6 +88,42 @@ static inline size_t list_count_nodes(struct list_head *head)
 		count++;
 	return count;
 }
+
+/* The tracepoint is not for modules, but it can be found. */
+static inline void compat_find_console(struct tracepoint *tp, void *found)
+{
+	if (!strcmp(tp->name, "console"))
+		*(struct tracepoint **)found = tp;
+}
+
+static inline struct tracepoint *compat_trace_console(void)
+{
+	struct tracepoint *found = NULL;
+
+	for_each_kernel_tracepoint(compat_find_console, &found);
+	return found;
+}
+
+#define register_trace_console(probe, data) ({				\
+	void (*__probe)(void *, const char *, size_t) = (probe);	\
+	struct tracepoint *__tp = compat_trace_console();		\
+									\
+	__tp ? tracepoint_probe_register(__tp, __probe, data) : -ENODEV; \
+})
+#define unregister_trace_console(probe, data) \
+	tracepoint_probe_unregister(compat_trace_console(), (void *)(probe), data)
+
+/* Of a constant driver. */
+#define device_driver_attach(drv, dev) \
+	(device_driver_attach)((struct device_driver *)(drv), dev)
+
+/* Also of what is known not to be NULL. */
+#undef fops_get
+#define fops_get(fops) ({						\
+	const struct file_operations *__fops = (fops);			\
+									\
+	__fops && try_module_get(__fops->owner) ? __fops : NULL;	\
+})
 
 #define vm_flags_set(vma, flags)	((vma)->vm_flags |= (flags))
 
