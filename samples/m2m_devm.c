@@ -156,6 +156,10 @@ static const struct vb2_ops inv_vb2_ops = {
 	.buf_queue = inv_buf_queue,
 	.start_streaming = inv_start_streaming,
 	.stop_streaming = inv_stop_streaming,
+#ifdef COMPAT_VB2_WAIT_OPS
+	.wait_prepare = vb2_ops_wait_prepare,
+	.wait_finish = vb2_ops_wait_finish,
+#endif
 };
 
 static int inv_queue_init_one(struct inv_ctx *ctx, struct vb2_queue *q,
