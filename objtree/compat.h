@@ -140,6 +140,27 @@ static inline struct tracepoint *compat_trace_console(void)
 #define KUNIT_CASE_PARAM_ATTR(fn, gen, attr)	KUNIT_CASE_PARAM(fn, gen)
 #define COMPAT_NO_KUNIT_STUBS
 
+#if IS_ENABLED(CONFIG_KUNIT)
+#include <kunit/test.h>
+
+/* It would run them before the module is in sysfs, where its drivers look. */
+#undef kunit_test_suite
+#define kunit_test_suite(suite)						\
+static struct kunit_suite *compat_suites[] = { &(suite) };		\
+									\
+static int __init compat_suites_init(void)				\
+{									\
+	return __kunit_test_suites_init(compat_suites, 1);		\
+}									\
+module_init(compat_suites_init);					\
+									\
+static void __exit compat_suites_exit(void)				\
+{									\
+	__kunit_test_suites_exit(compat_suites, 1);			\
+}									\
+module_exit(compat_suites_exit)
+#endif
+
 #define KUNIT_ARRAY_PARAM_DESC(name, array, member)			\
 static void name##_desc(typeof(&(array)[0]) param, char *desc)		\
 {									\
