@@ -81,7 +81,6 @@ static void cam_frame(struct work_struct *work)
 
 /* === Sensor === */
 
-/* It has no device node of its own: the core does not make those safe. */
 static int cam_sensor_s_stream(struct v4l2_subdev *sd, int enable)
 {
 	struct cam *cam = container_of(sd, struct cam, sensor);
@@ -94,8 +93,45 @@ static const struct v4l2_subdev_video_ops cam_sensor_video_ops = {
 	.s_stream = cam_sensor_s_stream,
 };
 
+static int cam_sensor_enum_mbus_code(struct v4l2_subdev *sd,
+				     struct v4l2_subdev_state *state,
+				     struct v4l2_subdev_mbus_code_enum *code)
+{
+	if (code->index)
+		return -EINVAL;
+	code->code = MEDIA_BUS_FMT_Y8_1X8;
+	return 0;
+}
+
+/* There is one, whatever is asked for. */
+static int cam_sensor_fmt(struct v4l2_subdev *sd,
+			  struct v4l2_subdev_state *state,
+			  struct v4l2_subdev_format *format)
+{
+	format->format = (struct v4l2_mbus_framefmt) {
+		.width = CAM_WIDTH,
+		.height = CAM_HEIGHT,
+		.code = MEDIA_BUS_FMT_Y8_1X8,
+		.field = V4L2_FIELD_NONE,
+		.colorspace = V4L2_COLORSPACE_SRGB,
+	};
+	return 0;
+}
+
+static const struct v4l2_subdev_pad_ops cam_sensor_pad_ops = {
+	.enum_mbus_code = cam_sensor_enum_mbus_code,
+	.get_fmt = cam_sensor_fmt,
+	.set_fmt = cam_sensor_fmt,
+};
+
+static const struct v4l2_subdev_core_ops cam_sensor_core_ops = {
+	.log_status = v4l2_ctrl_subdev_log_status,
+};
+
 static const struct v4l2_subdev_ops cam_sensor_ops = {
+	.core = &cam_sensor_core_ops,
 	.video = &cam_sensor_video_ops,
+	.pad = &cam_sensor_pad_ops,
 };
 
 /* === Queue === */
@@ -332,7 +368,11 @@ static int cam_probe(struct platform_device *pdev)
 
 	v4l2_subdev_init(&cam->sensor, &cam_sensor_ops);
 	strscpy(cam->sensor.name, "sensor");
-	ret = v4l2_device_register_subdev(&cam->v4l2, &cam->sensor);
+	cam->sensor.flags |= V4L2_SUBDEV_FL_HAS_DEVNODE |
+			     V4L2_SUBDEV_FL_HAS_EVENTS;
+	cam->sensor.ctrl_handler = &cam->hdl;
+	ret = v4l2_device_register_subdev(&cam->v4l2, &cam->sensor) ?:
+	      v4l2_device_register_subdev_nodes(&cam->v4l2);
 	if (ret)
 		goto free_handler;
 
@@ -354,8 +394,8 @@ static int cam_probe(struct platform_device *pdev)
 	return 0;
 
 free_handler:
-	v4l2_ctrl_handler_free(&cam->hdl);
 	v4l2_device_unregister(&cam->v4l2);
+	v4l2_ctrl_handler_free(&cam->hdl);
 	return ret;
 }
 
@@ -364,8 +404,8 @@ static void cam_remove(struct platform_device *pdev)
 	struct cam *cam = platform_get_drvdata(pdev);
 
 	vb2_video_unregister_device(&cam->vdev);
-	v4l2_ctrl_handler_free(&cam->hdl);
 	v4l2_device_unregister(&cam->v4l2);
+	v4l2_ctrl_handler_free(&cam->hdl);
 }
 
 static struct platform_driver cam_driver = {

@@ -129,6 +129,28 @@ struct kobjtree_video {
 
 int __must_check kobjtree_v4l2_register(struct kobjtree_v4l2 *v4l2,
 					struct kobjtree_bound *bound);
+/**
+ * kobjtree_v4l2_register_subdev_nodes() - register the nodes of subdevs
+ * @v4l2: registered, and so are its subdevs
+ *
+ * On a core whose subdev nodes are objects, as scripts/convert/media makes it, their
+ * operations are sections of a gate of their own, and unbind unregisters them. The
+ * kernel's own core cannot make them safe: there, no subdev has a node.
+ *
+ * Context: process context, may sleep, in probe.
+ * Return: 0 or an error, with nothing to undo: those of
+ * v4l2_device_register_subdev_nodes().
+ */
+static inline int __must_check
+kobjtree_v4l2_register_subdev_nodes(struct kobjtree_v4l2 *v4l2)
+{
+#ifdef V4L2_SUBDEV_NODES_ARE_OBJECTS
+	return v4l2_device_register_subdev_nodes(&v4l2->dev);
+#else
+	return 0;
+#endif
+}
+
 int __must_check __kobjtree_video_register(struct kobjtree_video *video,
 					   struct kobjtree_bound *bound,
 					   struct kobjtree_v4l2 *v4l2,
