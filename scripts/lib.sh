@@ -136,6 +136,100 @@ convert_drivers() {
 		-j"$(nproc)" >&2 || die "building the converted drivers for ${1##*/} failed"
 }
 
+# convert FILE PATCH: in place, by a semantic patch and the sed script beside it, if
+# there is one
+convert() {
+	rm -f "$1.new"
+	spatch --very-quiet --sp-file "$2" -o "$1.new" "$1" &>/dev/null
+	[ -s "$1.new" ] || die "${2##*/} does not apply to $1"
+	[ ! -f "${2%.cocci}.sed" ] || sed -i -f "${2%.cocci}.sed" "$1.new"
+	! cmp -s "$1" "$1.new" || die "${2##*/} changes nothing in $1"
+	mv "$1.new" "$1"
+}
+
+# media_sources SOURCE DIR: the media cores of the kernel as scripts/convert/media
+# makes them, their test drivers as they are and as scripts/convert/drivers makes
+# them, and what of ours sits on them
+media_sources() {
+	local rules=$top/scripts/convert patch file driver
+
+	mkdir -p "$2"/{include,glue,samples}
+	cp -r "$1/include/media" "$2/include/"
+	cp -r "$1"/drivers/media/{mc,v4l2-core,common,test-drivers} "$2/"
+	for patch in "$rules"/media/*.cocci; do
+		file=$(sed -n 's,^// Applies to: ,,p' "$patch")
+		convert "$2/${file#drivers/media/}" "$patch"
+	done
+	cp "$rules"/media/media-*.h "$2/mc/"
+	cp "$rules"/media/v4l2-*.h "$2/v4l2-core/"
+	for patch in "$rules"/media/drivers/*.cocci; do
+		[ -f "$patch" ] || continue
+		driver=$(basename "$patch" .cocci)
+		cp -r "$2/test-drivers/$driver" "$2/${driver}_kobjtree"
+		while read -r file; do
+			convert "$2/${driver}_kobjtree/$file" "$patch"
+		done < <(sed -n 's,^// Applies to: ,,p' "$patch")
+		sed -i "s/\b$driver\(\.o\|-y\|-objs\)/${driver}_kobjtree\1/" \
+			"$2/${driver}_kobjtree/Makefile"
+		drivers+=" ${driver}_kobjtree/"
+	done
+	cp "$top"/objtree/video*.[ch] "$2/glue/"
+	cp "$top"/samples/{capture,m2m}_*.c "$2/samples/"
+}
+
+# What make reads; the NOSTDINC_FLAGS come first of all.
+media_kbuild() {
+	cat >"$2/Kbuild" <<-EOF
+		NOSTDINC_FLAGS += -I$1/include
+		subdir-ccflags-y := -I$top/include -include $top/objtree/compat.h
+		obj-m := mc/ v4l2-core/ common/videobuf2/ common/v4l2-tpg/
+		obj-m += test-drivers/vivid/ test-drivers/vimc/ vim2m/ glue/ samples/$drivers
+	EOF
+	mkdir -p "$2/vim2m"
+	mv "$2/test-drivers/vim2m.c" "$2/vim2m/"
+	cp "$out/converted/vim2m_kobjtree.c" "$2/vim2m/"
+	echo "obj-m := vim2m.o vim2m_kobjtree.o" >"$2/vim2m/Kbuild"
+	cat >"$2/glue/Kbuild" <<-EOF
+		obj-m := kobjtree_video.o
+		kobjtree_video-y := video.o video_ioctl.o video_vb2.o video_m2m.o
+	EOF
+	echo "obj-m := capture_kobjtree.o capture_devm.o m2m_kobjtree.o m2m_devm.o" \
+		>"$2/samples/Kbuild"
+}
+
+# convert_media KDIR: all that, built against the converted headers; as a module root
+# in $media_root, where it takes the place of the kernel's. After module_root.
+convert_media() {
+	local src=$1/source tree=$out/media release key file drivers=
+
+	media_root=$out/media-root
+	release=$(cat "$1/include/config/kernel.release")
+	key=$({ echo "$src"; declare -f convert convert_media media_sources media_kbuild
+		find "$top"/scripts/convert "$top"/objtree/video* "$top"/samples/*.c \
+			-type f -exec cat {} +
+		cat "$src/.debian-version" 2>/dev/null; } | sha256sum)
+	if [ "$(cat "$tree/key" 2>/dev/null)" != "$key" ]; then
+		say "converting the media cores"
+		rm -rf "$tree.new"
+		media_sources "$src" "$tree.new"
+		media_kbuild "$tree" "$tree.new"
+		# make looks at the time
+		while read -r file; do
+			cmp -s "$tree.new/$file" "$tree/$file" ||
+				install -m 644 -D "$tree.new/$file" "$tree/$file"
+		done < <(cd "$tree.new" && find . -type f)
+		rm -rf "$tree.new"
+		echo "$key" >"$tree/key"
+	fi
+	make -s -C "$1" ARCH=um M="$tree" KBUILD_EXTRA_SYMBOLS="$out/Module.symvers" \
+		-j"$(nproc)" >&2 || die "building the converted media cores for ${1##*/} failed"
+	rm -rf "$media_root"
+	cp -rl "$root" "$media_root"
+	sed "s,^,$tree/,; s/\.o\$/.ko/" "$tree/modules.order" |
+		xargs -d '\n' ln -sf -t "$media_root/lib/modules/$release/updates"
+	depmod -b "$media_root" "$release"
+}
+
 # module_root KDIR: what modprobe -d wants, the kernel's modules and ours
 module_root() {
 	local release order
