@@ -99,8 +99,9 @@ EXPORT_SYMBOL_GPL(kobjtree_owner_work);
 void __kobjtree_owner_barrier(struct kobjtree_owner *owner)
 {
 	might_sleep();
+	/* Pairs with kobjtree_owner_put(): what callbacks did is seen afterwards. */
 	while (!wait_event_timeout(kobjtree_owner_wait,
-				   !atomic_long_read(&owner->count),
+				   !atomic_long_read_acquire(&owner->count),
 				   KOBJTREE_REPORT_INTERVAL))
 		pr_warn("kobjtree: %s waits for %ld objects and actions of its own\n",
 			owner->name, atomic_long_read(&owner->count));

@@ -175,6 +175,7 @@ static inline bool kref_get_unless_zero(struct kref *k)
 #define atomic_long_dec_and_test(p) \
 	(__atomic_fetch_sub(&(p)->counter, 1, __ATOMIC_SEQ_CST) == 1)
 #define atomic_long_read(p)	READ_ONCE((p)->counter)
+#define atomic_long_read_acquire(p) smp_load_acquire(&(p)->counter)
 
 /* === Lists === */
 
