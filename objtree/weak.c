@@ -39,7 +39,8 @@ static struct kobjtree_bucket *kobjtree_weak_lock(struct kobjtree_weak *weak,
 	while ((obj = kobjtree_weak_named(smp_load_acquire(&weak->hidden)))) {
 		bucket = kobjtree_bucket(obj);
 		spin_lock_irqsave(&bucket->lock, *flags);
-		if (weak->hidden == kobjtree_weak_hide(obj))
+		/* If it names another one now, that is under another lock. */
+		if (READ_ONCE(weak->hidden) == kobjtree_weak_hide(obj))
 			return bucket;
 		spin_unlock_irqrestore(&bucket->lock, *flags);
 	}
