@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What layer 1 of kobjtree needs of a kernel, for a program: counts, locks and
- * lists work as they do there, between threads too. Memory is malloc()'s, a
- * thread is a task, and what a worker has to do is done in shim_run(). There is
- * no RCU: what the core frees after a grace period, it frees at once.
+ * What layer 1 of kobjtree, and the gate, need of a kernel, for a program: counts,
+ * locks and lists work as they do there, between threads too. Memory is malloc()'s,
+ * a thread is a task, and what a worker has to do is done in shim_run(), by one
+ * thread at a time. There is no RCU: what the core frees after a grace period, it
+ * frees at once.
+ *
+ * With SHIM_CHECK it warns as a debug kernel does: of a lock that is taken twice or
+ * not given back, of a sleep under one, of a wake-up that does not come.
  *
  * Included before everything else; the <linux/...> headers that the core names
  * are empty files here.
@@ -22,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
+#include <time.h>
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -31,10 +36,12 @@ typedef unsigned int gfp_t;
 
 #define U16_MAX			UINT16_MAX
 #define GFP_KERNEL		0u
+#define GFP_ATOMIC		1u
 #define BIT(n)			(1UL << (n))
 #define GENMASK(h, l)		((~0UL >> (63 - (h))) & (~0UL << (l)))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
-#define container_of(p, t, m)	((t *)((char *)(p) - offsetof(t, m)))
+#define max(a, b)		((a) > (b) ? (a) : (b))
+#define container_of(p, t, m)	((t *)((uintptr_t)(p) - offsetof(t, m)))
 #define __same_type(a, b)	__builtin_types_compatible_p(typeof(a), typeof(b))
 #define IS_ENABLED(x)		0
 #define IS_ERR_OR_NULL(p)	(!(p) || (uintptr_t)(p) >= (uintptr_t)-4095)
@@ -60,7 +67,7 @@ typedef unsigned int gfp_t;
 #define MODULE_DESCRIPTION(s)	struct shim_none
 #define MODULE_LICENSE(s)	struct shim_none
 #define MODULE_PARM_DESC(n, s)	struct shim_none
-#define module_param_named(...)	struct shim_none
+#define module_param_named(n, v, t, mode) unsigned int *shim_##n = &(v)
 #define module_init(f)		struct shim_none
 #define module_exit(f)		\
 	void shim_exit(void) __attribute__((weak)); void shim_exit(void) { f(); }
@@ -71,10 +78,12 @@ typedef unsigned int gfp_t;
 
 /* Each time, not once. It is weak, and ends the program. */
 void shim_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Weak as well. */
+void shim_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define WARN_ONCE(c, ...)	\
 	({ bool _c = (c); if (unlikely(_c)) shim_warn(__VA_ARGS__); _c; })
-#define pr_warn(...)		fprintf(stderr, __VA_ARGS__)
+#define pr_warn(...)		shim_say(__VA_ARGS__)
 
 /* === Scopes === */
 
@@ -82,50 +91,99 @@ void shim_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define SHIM_CAT(a, b)		SHIM_CAT_(a, b)
 #define guard(_lock)		SHIM_GUARD_##_lock
 #define SHIM_GUARD(lock, p, u)	\
-	__attribute__((cleanup(u))) typeof(p) SHIM_CAT(shim_, __COUNTER__) = lock(p)
+	__attribute__((cleanup(u), unused)) typeof(p) SHIM_CAT(shim_, __COUNTER__) = lock(p)
 #define SHIM_GUARD_spinlock(p)	SHIM_GUARD(shim_lock, p, shim_unlock)
 #define SHIM_GUARD_spinlock_irqsave(p) SHIM_GUARD(shim_lock, p, shim_unlock)
+#define SHIM_GUARD_spinlock_irq(p) SHIM_GUARD(shim_lock, p, shim_unlock)
 #define SHIM_GUARD_mutex(p)	SHIM_GUARD(shim_mutex_lock, p, shim_mutex_unlock)
 #define scoped_guard(_lock, p)	\
 	for (bool shim_once = true; shim_once; )	\
 		for (guard(_lock)(p); shim_once; shim_once = false)
 #define DEFINE_FREE(n, t, code)	\
 	static inline void shim_free_##n(void *p) { t _T = *(t *)p; code; }
+#define DEFINE_CLASS(n, t, exit, init, ...)	\
+	typedef t shim_class_##n;		\
+	static inline void shim_exit_##n(t *p) { t _T = *p; exit; } \
+	static inline t shim_class_##n##_new(__VA_ARGS__) { return init; }
+#define CLASS(n, var)	\
+	shim_class_##n var __attribute__((cleanup(shim_exit_##n))) = shim_class_##n##_new
+
+/* === Tasks === */
+
+struct task_struct {
+	int locks;		/* that it has, with SHIM_CHECK */
+	bool atomic;		/* for a program to set: it must not sleep */
+};
+
+extern __thread struct task_struct shim_task;
+
+#define current			(&shim_task)
+
+#ifdef SHIM_CHECK
+#define shim_locks(n)		((void)(shim_task.locks += (n)))
+#define might_sleep()		\
+	({ if (shim_task.locks || shim_task.atomic) shim_warn("sleeps where it must not\n"); })
+#else
+#define shim_locks(n)		((void)0)
+#define might_sleep()		((void)0)
+#endif
 
 /* === Locks: one locked operation and a store, as an uncontended spinlock === */
 
-typedef struct { int locked; } spinlock_t;
+typedef struct { struct task_struct *owner; } spinlock_t;
 struct mutex { spinlock_t lock; };
 
 #define DEFINE_SPINLOCK(n)	spinlock_t n
 #define DEFINE_MUTEX(n)		struct mutex n
-#define spin_lock_init(p)	((p)->locked = 0)
+#define spin_lock_init(p)	((p)->owner = NULL)
+
+static inline void shim_take(spinlock_t *lock)
+{
+	struct task_struct *owner = NULL;
+
+	while (!__atomic_compare_exchange_n(&lock->owner, &owner, current, false,
+					    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		if (owner == current) {
+			shim_warn("takes a lock that it has\n");
+			abort();
+		}
+		owner = NULL;
+		sched_yield();
+	}
+}
+
+static inline void shim_give(spinlock_t *lock)
+{
+	__atomic_store_n(&lock->owner, NULL, __ATOMIC_RELEASE);
+}
 
 static inline spinlock_t *shim_lock(spinlock_t *lock)
 {
-	while (__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE))
-		sched_yield();
+	shim_take(lock);
+	shim_locks(1);
 	return lock;
 }
 
 static inline void shim_unlock(spinlock_t **lock)
 {
-	__atomic_store_n(&(*lock)->locked, 0, __ATOMIC_RELEASE);
+	shim_locks(-1);
+	shim_give(*lock);
 }
 
 #define spin_lock_irqsave(l, flags)	((void)(flags = 0), (void)shim_lock(l))
 #define spin_unlock_irqrestore(l, flags) \
-	((void)(flags), __atomic_store_n(&(l)->locked, 0, __ATOMIC_RELEASE))
+	({ spinlock_t *_l = (l); (void)(flags); shim_unlock(&_l); })
 
 static inline struct mutex *shim_mutex_lock(struct mutex *m)
 {
-	shim_lock(&m->lock);
+	might_sleep();
+	shim_take(&m->lock);
 	return m;
 }
 
 static inline void shim_mutex_unlock(struct mutex **m)
 {
-	__atomic_store_n(&(*m)->lock.locked, 0, __ATOMIC_RELEASE);
+	shim_give(&(*m)->lock);
 }
 
 /* === Counts: what refcount_t warns of is warned of, and the count stays === */
@@ -171,6 +229,27 @@ static inline bool kref_get_unless_zero(struct kref *k)
 	return old;
 }
 
+typedef struct { int counter; } atomic_t;
+
+#define ATOMIC_INIT(n)		{ n }
+#define atomic_read(p)		READ_ONCE((p)->counter)
+#define atomic_read_acquire(p)	smp_load_acquire(&(p)->counter)
+#define atomic_set(p, n)	WRITE_ONCE((p)->counter, n)
+#define atomic_set_release(p, n) smp_store_release(&(p)->counter, n)
+#define atomic_add(n, p)	((void)__atomic_fetch_add(&(p)->counter, n, __ATOMIC_RELAXED))
+#define atomic_dec_return_release(p) __atomic_sub_fetch(&(p)->counter, 1, __ATOMIC_RELEASE)
+
+static inline bool atomic_inc_unless_negative(atomic_t *p)
+{
+	int old = atomic_read(p);
+
+	while (old >= 0 && !__atomic_compare_exchange_n(&p->counter, &old, old + 1, false,
+							__ATOMIC_SEQ_CST,
+							__ATOMIC_RELAXED))
+		;
+	return old >= 0;
+}
+
 #define atomic_long_inc(p)	__atomic_fetch_add(&(p)->counter, 1, __ATOMIC_SEQ_CST)
 #define atomic_long_dec_and_test(p) \
 	(__atomic_fetch_sub(&(p)->counter, 1, __ATOMIC_SEQ_CST) == 1)
@@ -188,7 +267,7 @@ struct llist_head { struct llist_node *first; };
 #define LIST_HEAD_INIT(n)	{ &(n), &(n) }
 #define LIST_HEAD(n)		struct list_head n = LIST_HEAD_INIT(n)
 #define list_empty(h)		((h)->next == (h))
-#define list_empty_careful(h)	list_empty(h)
+#define list_empty_careful(h)	(smp_load_acquire(&(h)->next) == (h))
 #define list_for_each_entry(e, h, m) \
 	for (e = container_of((h)->next, typeof(*e), m); &e->m != (h); \
 	     e = container_of(e->m.next, typeof(*e), m))
@@ -203,16 +282,18 @@ struct llist_head { struct llist_node *first; };
 
 static inline void list_add(struct list_head *n, struct list_head *h)
 {
-	*n = (struct list_head){ h->next, h };
 	h->next->prev = n;
-	h->next = n;
+	n->prev = h;
+	smp_store_release(&n->next, h->next);
+	WRITE_ONCE(h->next, n);
 }
 
 static inline void list_del_init(struct list_head *n)
 {
 	n->next->prev = n->prev;
-	n->prev->next = n->next;
-	*n = (struct list_head){ n, n };
+	WRITE_ONCE(n->prev->next, n->next);
+	n->prev = n;
+	smp_store_release(&n->next, n);
 }
 
 static inline void hlist_add_head(struct hlist_node *n, struct hlist_head *h)
@@ -240,11 +321,13 @@ static inline void hlist_del_init(struct hlist_node *n)
 
 static inline bool llist_add(struct llist_node *n, struct llist_head *h)
 {
-	n->next = READ_ONCE(h->first);
-	while (!__atomic_compare_exchange_n(&h->first, &n->next, n, false,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
-	return !n->next;
+	struct llist_node *first = READ_ONCE(h->first);
+
+	do
+		n->next = first;
+	while (!__atomic_compare_exchange_n(&h->first, &first, n, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	return !first;
 }
 
 static inline struct llist_node *llist_del_all(struct llist_head *h)
@@ -264,10 +347,9 @@ static inline struct llist_node *llist_reverse_order(struct llist_node *n)
 	return head;
 }
 
-/* === Tasks, time, work === */
+/* === Time, work === */
 
 struct module;
-struct task_struct { int none; };
 struct work_struct {
 	void (*fn)(struct work_struct *work);
 	struct work_struct *next;
@@ -285,12 +367,9 @@ struct notifier_block {
 
 struct lockdep_map;
 
-extern __thread struct task_struct shim_task;
-
 bool shim_queue(struct work_struct *work);
 bool shim_run(void);
-
-#define current			(&shim_task)
+void shim_flush(void);
 #define HZ			100
 #define NOTIFY_DONE		0
 #define NOTIFY_OK		1
@@ -298,29 +377,147 @@ bool shim_run(void);
 #define WQ_UNBOUND		0
 #define WQ_MEM_RECLAIM		0
 #define __WORK_INITIALIZER(n, f) { .fn = (f) }
-#define DECLARE_WAIT_QUEUE_HEAD(n) int n
-#define wake_up_all(q)		((void)(q))
-#define wait_event_timeout(q, c, t) \
-	({ while (!(c)) { if (!shim_run()) sched_yield(); } 1; })
 #define alloc_workqueue(...)	((struct workqueue_struct *)1)
 #define destroy_workqueue(q)	((void)(q))
-#define flush_work(w)		({ while (shim_run()) ; })
-#define rcu_barrier()		((void)0)
+#define flush_work(w)		shim_flush()
+#define rcu_barrier()		shim_flush()
 #define call_rcu(h, f)		(f)(h)
-#define register_module_notifier(n) 0
+#define register_module_notifier(n) (shim_notifier = (n), 0)
 #define unregister_module_notifier(n) ((void)(n))
-#define might_sleep()		((void)0)
-#define cond_resched()		((void)0)
-#define msleep(n)		((void)(n))
+#define cond_resched()		might_sleep()
+#define msleep(n)		({ might_sleep(); shim_slept_ms += (n); })
 #define get_random_u32()	((u32)rand())
-#define in_interrupt()		false
-#define irqs_disabled()		false
+#define in_interrupt()		(current->atomic)
+#define irqs_disabled()		(current->locks > 0)
 #define rcu_preempt_depth()	0
 #define preempt_count()		0
 #define lock_map_acquire_read(m) ((void)(m))
 #define lock_map_release(m)	((void)(m))
 #define lockdep_assert_held(l)	((void)(l))
 #define queue_work(q, w)	((void)(q), shim_queue(w))
+
+extern struct notifier_block *shim_notifier;
+extern unsigned int shim_slept_ms;
+extern unsigned int *shim_delay_release_ms;	/* owner.c's */
+
+/* === Waiting: until the queue is woken, and in vain for ten seconds at most === */
+
+typedef struct { spinlock_t lock; unsigned int wakes; } wait_queue_head_t;
+
+#define DECLARE_WAIT_QUEUE_HEAD(n) wait_queue_head_t n
+#define init_waitqueue_head(q)	(*(q) = (wait_queue_head_t){})
+
+extern unsigned int shim_jiffy_us;	/* how long a jiffy is */
+
+bool shim_sleep(wait_queue_head_t *q, unsigned int wakes, long *us);
+
+#define wake_up_all_locked(q)	\
+	((void)__atomic_fetch_add(&(q)->wakes, 1, __ATOMIC_RELAXED))
+#define __wake_up(q, mode, nr, key)	wake_up_all(q)
+
+static inline void wake_up_all(wait_queue_head_t *q)
+{
+	guard(spinlock_irqsave)(&q->lock);
+	wake_up_all_locked(q);
+}
+
+/* Returns whether the condition became true. */
+#define shim_wait(q, c, us) ({						\
+	unsigned int _wakes, _before = 0;				\
+	long _us = (us);						\
+	bool _true, _more = true;					\
+									\
+	do {								\
+		_wakes = READ_ONCE((q)->wakes);				\
+		_true = (c);						\
+		if (_true && !_more && _wakes == _before)		\
+			shim_warn("nobody wakes\n");			\
+		if (_true || !_more)					\
+			break;						\
+		_before = _wakes;					\
+		_more = shim_sleep(q, _wakes, &_us);			\
+	} while (1);							\
+	_true;								\
+})
+
+#define wait_event(q, c)	\
+	({ if (!shim_wait(&(q), c, 10000000)) { shim_warn("nobody wakes\n"); abort(); } })
+#define wait_event_timeout(q, c, t)	shim_wait(&(q), c, (t) * (long)shim_jiffy_us)
+#define schedule_timeout_uninterruptible(n) ({ if (!shim_run()) sched_yield(); })
+
+/* === What only the gate needs === */
+
+struct device { const char *name; };
+struct lockdep_map { int none; };
+struct lock_class_key { int none; };
+struct percpu_ref_data { atomic_long_t count; };
+struct percpu_ref {
+	struct percpu_ref_data *data;
+	spinlock_t lock;
+	bool dead;
+	void (*release)(struct percpu_ref *ref);
+	struct work_struct confirm;
+};
+
+#define dev_name(dev)		((dev)->name)
+#define dump_stack()		((void)0)
+#define debug_show_all_locks()	((void)0)
+#define _THIS_IP_		0
+#define rwsem_acquire(...)	((void)0)
+#define rwsem_acquire_read(...)	((void)0)
+#define rwsem_release(...)	((void)0)
+#define lockdep_init_map(...)	((void)0)
+#define smp_acquire__after_ctrl_dep() ((void)0)
+#define PERCPU_REF_INIT_DEAD	0
+#define EPOLLHUP		0
+#define EPOLLERR		0
+#define poll_to_key(m)		(m)
+
+/* One count, under a lock: all of it in one mode. */
+static inline bool percpu_ref_tryget_live(struct percpu_ref *ref)
+{
+	guard(spinlock)(&ref->lock);
+	if (!ref->dead)
+		ref->data->count.counter++;
+	return !ref->dead;
+}
+
+static inline void percpu_ref_put(struct percpu_ref *ref)
+{
+	bool last;
+
+	scoped_guard(spinlock, &ref->lock) {
+		if (ref->data->count.counter <= 0)
+			shim_warn("percpu_ref: put of a dead one\n");
+		last = !--ref->data->count.counter;
+	}
+	if (last)
+		ref->release(ref);
+}
+
+static inline void shim_percpu_confirm(struct work_struct *work)
+{
+	percpu_ref_put(container_of(work, struct percpu_ref, confirm));
+}
+
+static inline void percpu_ref_kill(struct percpu_ref *ref)
+{
+	scoped_guard(spinlock, &ref->lock) {
+		if (ref->dead)
+			shim_warn("percpu_ref: killed twice\n");
+		ref->dead = true;
+	}
+	/* What the callback after a grace period does. */
+	ref->confirm = (struct work_struct){ .fn = shim_percpu_confirm };
+	shim_queue(&ref->confirm);
+}
+
+static inline void percpu_ref_reinit(struct percpu_ref *ref)
+{
+	guard(spinlock)(&ref->lock);
+	ref->data->count.counter = 1;
+	ref->dead = false;
+}
 
 /* === Traces of nothing === */
 
@@ -330,6 +527,9 @@ bool shim_run(void);
 #define trace_kobjtree_free(obj)	((void)(obj))
 #define trace_kobjtree_defer(obj)	((void)(obj))
 #define trace_kobjtree_deferred(obj)	((void)(obj))
+#define trace_kobjtree_mark(obj)	((void)(obj))
+#define trace_kobjtree_drain(obj)	((void)(obj))
+#define trace_kobjtree_drained(obj)	((void)(obj))
 #define trace_kobjtree_link(obj, held)	((void)(obj), (void)(held))
 #define trace_kobjtree_unlink(obj, held) ((void)(obj), (void)(held))
 
@@ -337,10 +537,38 @@ bool shim_run(void);
 
 struct kmem_cache { size_t size; };
 
+#ifdef SHIM_CHECK
+extern long shim_allocated;		/* how many are */
+extern __thread int shim_fail_in;	/* the how manieth fails, 0: none */
+
+void *shim_alloc(size_t size, gfp_t gfp);
+void shim_free(const void *p);
+void shim_freed(const void *p);		/* weak; before it is */
+
+#define kzalloc(n, gfp)		shim_alloc(n, gfp)
+#define kfree(p)		shim_free(p)
+#else
 #define kzalloc(n, gfp)		calloc(1, n)
 #define kfree(p)		free((void *)(p))
-#define kmem_cache_zalloc(c, gfp) calloc(1, (c)->size)
-#define kmem_cache_free(c, p)	free(p)
+#endif
+#define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
+#define kmem_cache_zalloc(c, gfp) kzalloc((c)->size, gfp)
+#define kmem_cache_free(c, p)	kfree(p)
+
+static inline int percpu_ref_init(struct percpu_ref *ref,
+				  void (*release)(struct percpu_ref *ref),
+				  unsigned int flags, gfp_t gfp)
+{
+	*ref = (struct percpu_ref){ .release = release, .dead = true };
+	ref->data = kzalloc(sizeof(*ref->data), gfp);
+	return ref->data ? 0 : -ENOMEM;
+}
+
+static inline void percpu_ref_exit(struct percpu_ref *ref)
+{
+	kfree(ref->data);
+	ref->data = NULL;
+}
 
 static inline u32 hash_ptr(const void *p, unsigned int bits)
 {

@@ -1,0 +1,743 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What no sequence of right operations reaches: misuse, no memory, much of
+ * something, module unload, and the gate with one caller.
+ */
+#include <linux/kobjtree.h>
+#include <linux/kobjtree_gate.h>
+
+#include <pthread.h>
+
+#define MANY		70	/* more than two batches of a walk */
+#define DEEP		100000
+
+static char log_[160], last_log[160], warned[200], said[200];
+static int warnings, says;
+
+static void note(char c)
+{
+	size_t n = strlen(log_);
+
+	if (n + 1 < sizeof(log_))
+		log_[n] = c;
+}
+
+void shim_warn(const char *format, ...)
+{
+	va_list args;
+
+	warnings++;
+	va_start(args, format);
+	vsnprintf(warned, sizeof(warned), format, args);
+	va_end(args);
+}
+
+void shim_say(const char *format, ...)
+{
+	va_list args;
+
+	says++;
+	va_start(args, format);
+	vsnprintf(said, sizeof(said), format, args);
+	va_end(args);
+}
+
+static const char *broken;
+
+static void fail(const char *what)
+{
+	if (!broken)
+		broken = what;
+}
+
+#define CHECK(c) ({ if (!(c)) fail(#c); })
+
+/* So many warnings since the last look, and this in the last one */
+static void expect_warnings(int n, const char *text)
+{
+	if (warnings != n || (n && !strstr(warned, text)))
+		fail(*text ? text : "no warning");
+	warnings = 0;
+}
+
+static void expect_log(const char *order)
+{
+	if (strcmp(log_, order))
+		fail(*order ? order : "nothing was to happen");
+	memcpy(last_log, log_, sizeof(log_));
+	memset(log_, 0, sizeof(log_));
+}
+
+/* === Objects === */
+
+struct object {
+	long pad;
+	struct kobjtree tree;
+	struct kobjtree_edge edge[2];
+	void (*on_release)(struct object *o);
+	struct object *other;
+	char name;
+};
+
+static void object_release(struct kobjtree *obj)
+{
+	struct object *o = container_of(obj, struct object, tree);
+
+	note(o->name);
+	if (o->on_release)
+		o->on_release(o);
+}
+
+DEFINE_KOBJTREE_TYPE(object_type, struct object, tree, .release = object_release);
+
+static struct object *object(char name)
+{
+	struct object *o = kobjtree_alloc(struct object, tree, &object_type,
+					  GFP_KERNEL);
+
+	o->name = name;
+	return o;
+}
+
+static long count(void)
+{
+	return atomic_long_read(&__kobjtree_owner.count);
+}
+
+static void run(void)
+{
+	while (shim_run())
+		;
+}
+
+static void without_type(void)
+{
+	static const struct kobjtree_type ownerless = { .name = "ownerless" };
+	struct object o;
+
+	memset(&o, 0xff, sizeof(o));
+	kobjtree_init(&o.tree, NULL);
+	expect_warnings(1, "untyped: init without a type");
+	CHECK(kref_read(&o.tree.ref) == 1 && count() == 1);
+	kobjtree_put(&o.tree);
+	kobjtree_init(&o.tree, &ownerless);
+	expect_warnings(1, "init without a type");
+	kobjtree_put(&o.tree);
+	CHECK(!count());
+}
+
+static void put_in_atomic(void)
+{
+	static DEFINE_SPINLOCK(lock);
+	struct object *a = object('a'), *b = object('b');
+
+	current->atomic = true;
+	kobjtree_put(&a->tree);
+	current->atomic = false;
+	expect_warnings(2, "object_type: last put where sleeping is illegal");
+	scoped_guard(spinlock, &lock)
+		kobjtree_put(&b->tree);
+	expect_warnings(2, "object_type: last put where sleeping is illegal");
+	expect_log("");
+	run();
+	expect_log("ab");
+}
+
+static void resurrect(struct object *o)
+{
+	kobjtree_get(&o->tree);
+}
+
+static void get_of_dead(void)
+{
+	struct object *a = object('a');
+	long allocated = shim_allocated;
+
+	a->on_release = resurrect;
+	kobjtree_put(&a->tree);
+	expect_warnings(2, "object_type: get or put of a dead object");
+	expect_log("a");
+	CHECK(shim_allocated == allocated && !count());
+	kfree(a);
+}
+
+static void unlink_other(struct object *o)
+{
+	CHECK(!kobjtree_unlink(&o->other->tree, &o->other->edge[0]));
+	expect_warnings(1, "object_type: unlink without a reference");
+	CHECK(!kobjtree_drop(&o->other->tree, &o->tree));
+	expect_warnings(0, "");
+	CHECK(!kobjtree_drop(&o->other->tree, &o->other->other->tree));
+	expect_warnings(1, "object_type: unlink without a reference");
+}
+
+/* While the edges of a are dropped, the last of them stays that of the core. */
+static void unlink_in_teardown(void)
+{
+	struct object *a = object('a'), *b = object('b'), *c = object('c');
+
+	b->on_release = unlink_other;
+	b->other = a;
+	a->other = c;
+	kobjtree_hold_edge_give(&a->tree, &a->edge[0], &c->tree);
+	kobjtree_hold_edge_give(&a->tree, &a->edge[1], &b->tree);
+	kobjtree_put(&a->tree);
+	expect_log("abc");
+}
+
+static void called(void *data)
+{
+	note('!');
+}
+
+static void no_memory(void)
+{
+	struct object *a = object('a'), *b = object('b');
+	struct kobjtree_gate gate;
+	long allocated;
+
+	kobjtree_gate_init(&gate, &a->tree);
+	kobjtree_hold_edge(&a->tree, &a->edge[0], &b->tree);
+	allocated = shim_allocated;
+	shim_fail_in = 1;
+	CHECK(!kobjtree_alloc(struct object, tree, &object_type, GFP_KERNEL));
+	shim_fail_in = 1;
+	CHECK(!kobjtree_alloc(struct object, tree, NULL, GFP_KERNEL));
+	shim_fail_in = 1;
+	CHECK(kobjtree_link(&a->tree, NULL, &b->tree) == -ENOMEM);
+	shim_fail_in = 1;
+	CHECK(kobjtree_link_give(&a->tree, NULL, &b->tree) == -ENOMEM);
+	shim_fail_in = 1;
+	CHECK(kobjtree_move(&a->tree, &a->edge[0], &a->tree, NULL) == -ENOMEM);
+	shim_fail_in = 1;
+	CHECK(!kobjtree_kzalloc(&a->tree, 8, GFP_KERNEL));
+	shim_fail_in = 1;
+	CHECK(!kobjtree_kstrdup(&a->tree, "b", GFP_KERNEL));
+	shim_fail_in = 1;
+	CHECK(kobjtree_add_action(&a->tree, called, NULL) == -ENOMEM);
+	expect_log("");
+	shim_fail_in = 1;
+	CHECK(kobjtree_add_action_or_reset(&a->tree, called, NULL) == -ENOMEM);
+	expect_log("!");
+	shim_fail_in = 1;
+	CHECK(kobjtree_gate_set_percpu(&gate) == -ENOMEM && !gate.percpu);
+	CHECK(shim_allocated == allocated && count() == 3);
+	CHECK(kref_read(&a->tree.ref) == 1 && kref_read(&b->tree.ref) == 2);
+	kobjtree_kfree(&a->tree, NULL);
+	kobjtree_put(&b->tree);
+	kobjtree_put(&a->tree);
+	expect_log("ab");
+}
+
+/* === Much === */
+
+/*
+ * a holds MANY, by the list or (the first) by the slot; one of them, or each, holds
+ * the bottom. A link from the bottom to a closes a cycle, from h it does not.
+ */
+static void wide_round(int at)
+{
+	struct object *a = object('a'), *bottom = object('b');
+	struct object *h = object('h'), *g = object('g'), *o;
+	int i;
+
+	kobjtree_hold(&g->tree, &h->tree);
+	for (i = 0; i < MANY; i++) {
+		o = object('o');
+		if (i == at || at == MANY)
+			kobjtree_hold(&o->tree, &bottom->tree);
+		if (!i)
+			kobjtree_hold_give(&a->tree, &o->tree);
+		else if (kobjtree_link_give(&a->tree, NULL, &o->tree))
+			fail("link");
+		if (i % 3 == 2 && !kobjtree_kzalloc(&a->tree, 1, GFP_KERNEL))
+			fail("memory");
+	}
+	CHECK(kobjtree_link(&bottom->tree, NULL, &a->tree) == -ELOOP);
+	expect_warnings(1, "closes a cycle");
+	CHECK(!kobjtree_link(&h->tree, NULL, &a->tree));
+	CHECK(!a->tree.visited && kref_read(&a->tree.ref) == 2);
+	CHECK(!bottom->tree.visited);
+	kobjtree_put(&g->tree);
+	kobjtree_put(&h->tree);
+	kobjtree_put(&bottom->tree);
+	kobjtree_put(&a->tree);
+	memset(log_, 0, sizeof(log_));
+}
+
+static void wide(void)
+{
+	int at;
+
+	for (at = 0; at <= MANY; at++)
+		wide_round(at);
+	CHECK(!count());
+}
+
+static void *deep_thread(void *data)
+{
+	struct object *top = data, *below;
+	struct kobjtree *bottom = &top->tree;
+	int i;
+
+	for (i = 0; i < DEEP; i++) {
+		below = top;
+		top = object('o');
+		kobjtree_hold_edge_give(&top->tree, &top->edge[0], &below->tree);
+	}
+	if (kobjtree_link(bottom, NULL, &top->tree) != -ELOOP)
+		fail("a long way round");
+	kobjtree_put(&top->tree);
+	return NULL;
+}
+
+/* On a stack that a recursion of that depth would not fit into. */
+static void deep(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 512 * 1024);
+	if (pthread_create(&thread, &attr, deep_thread, object('b')))
+		fail("no thread");
+	else
+		pthread_join(thread, NULL);
+	expect_warnings(1, "closes a cycle");
+	CHECK(log_[0] == 'o' && !count());
+	memset(log_, 0, sizeof(log_));
+}
+
+/* === Deferral and module unload === */
+
+static void delayed(void)
+{
+	struct object *a;
+	int i;
+
+	for (i = 1; i < 50; i++) {
+		a = object('a');
+		*shim_delay_release_ms = 3;
+		shim_slept_ms = 0;
+		kobjtree_put(&a->tree);
+		expect_log("");
+		CHECK(shim_run() && !shim_run());
+		expect_log("a");
+		CHECK(shim_slept_ms >= 1 && shim_slept_ms <= 3);
+	}
+	*shim_delay_release_ms = 0;
+	kobjtree_put(&object('b')->tree);
+	expect_log("b");
+}
+
+static int ticks;
+static struct object *kept;
+static void tick(struct work_struct *work);
+static struct work_struct ticker = { .fn = tick };
+
+/* Something that comes to its end after a while. */
+static void tick(struct work_struct *work)
+{
+	if (--ticks > 0) {
+		shim_queue(work);
+		return;
+	}
+	note('t');
+	if (kept)
+		kobjtree_put(&kept->tree);
+	kept = NULL;
+}
+
+static void keep_for(int n, struct object *o)
+{
+	ticks = n;
+	kept = o;
+	shim_queue(&ticker);
+}
+
+static void barrier(void)
+{
+	keep_for(1000, object('a'));
+	kobjtree_owner_barrier();
+	expect_log("ta");
+	CHECK(!says);
+	keep_for(1000, NULL);
+	kobjtree_owner_barrier();	/* what is queued, too */
+	expect_log("t");
+}
+
+static void barrier_reports(void)
+{
+	shim_jiffy_us = 0;
+	keep_for(3, object('a'));
+	kobjtree_owner_barrier();
+	shim_jiffy_us = 1000000 / HZ;
+	expect_log("ta");
+	CHECK(says && strstr(said, "shim waits for 1 objects and actions"));
+	says = 0;
+}
+
+static struct kobjtree_owner other_owner = {
+	.module = (struct module *)8,
+	.name = "other",
+	.work = __WORK_INITIALIZER(other_owner.work, kobjtree_owner_work),
+	.node = LIST_HEAD_INIT(other_owner.node),
+};
+
+static const struct kobjtree_type other_type = {
+	.name = "other_type",
+	.owner = &other_owner,
+	.offset = offsetof(struct object, tree),
+	.release = object_release,
+};
+
+static void two_owners(void)
+{
+	struct object *a = object('a');
+	struct object *b = kobjtree_alloc(struct object, tree, &other_type, GFP_KERNEL);
+
+	b->name = 'b';
+	CHECK(count() == 1 && atomic_long_read(&other_owner.count) == 1);
+	kobjtree_hold_give(&a->tree, &b->tree);
+	kobjtree_put_async(&a->tree);
+	__kobjtree_owner_barrier(&other_owner);
+	expect_log("ab");
+	CHECK(!count());
+}
+
+static int go(struct module *module, int event)
+{
+	return shim_notifier->notifier_call(shim_notifier, event, module);
+}
+
+/* A module goes: its owner is waited for and forgotten, and comes back with use. */
+static void module_goes(void)
+{
+	struct object *b;
+	int i;
+
+	CHECK(!list_empty(&other_owner.node));
+	CHECK(go(other_owner.module, MODULE_STATE_GOING + 1) == NOTIFY_DONE);
+	CHECK(!list_empty(&other_owner.node));
+	CHECK(go((struct module *)16, MODULE_STATE_GOING) == NOTIFY_DONE);
+	CHECK(!list_empty(&other_owner.node));
+	for (i = 0; i < 2; i++) {
+		CHECK(go(other_owner.module, MODULE_STATE_GOING) == NOTIFY_OK);
+		CHECK(list_empty(&other_owner.node) && !says);
+		CHECK(go(other_owner.module, MODULE_STATE_GOING) == NOTIFY_DONE);
+		b = kobjtree_alloc(struct object, tree, &other_type, GFP_KERNEL);
+		b->name = 'b';
+		CHECK(!list_empty(&other_owner.node));
+		kobjtree_put(&b->tree);
+	}
+	b = kobjtree_alloc(struct object, tree, &other_type, GFP_KERNEL);
+	b->name = 'b';
+	keep_for(1000, b);
+	memset(log_, 0, sizeof(log_));
+	CHECK(go(other_owner.module, MODULE_STATE_GOING) == NOTIFY_OK);
+	expect_log("tb");
+	CHECK(says == 1 && strstr(said, "other goes with 1 objects"));
+	says = 0;
+	CHECK(shim_notifier->priority == INT_MAX);
+}
+
+/* === The gate, with one caller === */
+
+struct part {
+	struct kobjtree_watcher watcher;
+	struct hw *hw;
+	char name;
+};
+
+struct hw {
+	struct kobjtree tree;
+	struct kobjtree_gate gate;
+	struct part part[3];
+};
+
+static void hw_wake(struct kobjtree_watcher *w)
+{
+	struct part *part = container_of(w, struct part, watcher);
+	struct kobjtree_gate *gate = &part->hw->gate;
+
+	note(part->name);
+	CHECK(kobjtree_in_callback(gate) && kobjtree_marked(gate));
+	kobjtree_unplug(gate);
+	kobjtree_wake(gate);
+	kobjtree_quiesce(gate);
+}
+
+static void hw_quiesce(struct kobjtree_watcher *w)
+{
+	struct part *part = container_of(w, struct part, watcher);
+
+	note(part->name + 'A' - 'a');
+	CHECK(part->hw->gate.state == KOBJTREE_GATE_DRAINED);
+	CHECK(kobjtree_in_callback(&part->hw->gate));
+	kobjtree_unplug(&part->hw->gate);
+	kobjtree_wake(&part->hw->gate);
+	kobjtree_quiesce(&part->hw->gate);
+}
+
+static struct hw *hw(bool percpu)
+{
+	struct hw *hw = kobjtree_alloc(struct hw, tree, NULL, GFP_KERNEL);
+	int i;
+
+	memset(&hw->gate, 0xff, sizeof(hw->gate));
+	kobjtree_gate_init(&hw->gate, &hw->tree);
+	CHECK(!kobjtree_marked(&hw->gate) && kobjtree_enter(&hw->gate) == -ENODEV);
+	if (percpu && (kobjtree_gate_set_percpu(&hw->gate) ||
+		       kobjtree_gate_set_percpu(&hw->gate)))
+		fail("percpu");
+	for (i = 0; i < 3; i++) {
+		hw->part[i] = (struct part){ { hw_wake, hw_quiesce }, hw, 'a' + i };
+		if (i == 1)
+			hw->part[i].watcher.wake = NULL;
+		if (i == 2)
+			hw->part[i].watcher.quiesce = NULL;
+		CHECK(!kobjtree_watch(&hw->gate, &hw->part[i].watcher));
+	}
+	CHECK(kobjtree_enter(&hw->gate) == -ENODEV);
+	return hw;
+}
+
+static struct hw *live(bool percpu)
+{
+	struct hw *h = hw(percpu);
+
+	CHECK(!kobjtree_gate_live(&h->gate));
+	CHECK(kobjtree_gate_set_percpu(&h->gate) == (percpu ? 0 : -EBUSY));
+	return h;
+}
+
+static void hw_put(struct hw *hw)
+{
+	long allocated = shim_allocated, n = 1 + hw->gate.percpu;
+
+	CHECK(!kobjtree_in_callback(&hw->gate));
+	kobjtree_put(&hw->tree);
+	run();
+	CHECK(shim_allocated == allocated - n && !count());
+	CHECK(!says);
+}
+
+static void gate_states(bool percpu)
+{
+	struct hw *h = live(percpu);
+	struct part late = { { hw_wake, hw_quiesce }, h, 'x' };
+	unsigned int wakes;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		CHECK(!kobjtree_enter(&h->gate));
+	CHECK(!kobjtree_gate_live(&h->gate));
+	for (i = 0; i < 3; i++)
+		kobjtree_exit(&h->gate);
+	CHECK(!kobjtree_enter(&h->gate) && !kobjtree_marked(&h->gate));
+	wakes = h->gate.wait.wakes;
+	kobjtree_mark(&h->gate);
+	CHECK(h->gate.wait.wakes != wakes);	/* who sleeps in a section */
+	kobjtree_mark(&h->gate);
+	CHECK(h->gate.state == KOBJTREE_GATE_MARKED && kobjtree_marked(&h->gate));
+	CHECK(kobjtree_enter(&h->gate) == -ENODEV);
+	CHECK(kobjtree_gate_live(&h->gate) == -ENODEV);
+	CHECK(kobjtree_watch(&h->gate, &late.watcher) == -ENODEV);
+	kobjtree_exit(&h->gate);
+	expect_log("");
+	kobjtree_wake(&h->gate);
+	expect_log("ca");
+	kobjtree_drain(&h->gate);
+	CHECK(h->gate.state == KOBJTREE_GATE_DRAINED);
+	expect_log("");
+	kobjtree_quiesce(&h->gate);
+	expect_log("BA");
+	CHECK(h->gate.state == KOBJTREE_GATE_QUIET);
+	CHECK(kobjtree_gate_live(&h->gate) == -ENODEV);
+	kobjtree_drain(&h->gate);
+	kobjtree_unplug(&h->gate);
+	CHECK(h->gate.state == KOBJTREE_GATE_QUIET);
+	hw_put(h);
+	expect_log("");
+}
+
+static void gate_default(void)
+{
+	gate_states(false);
+}
+
+static void gate_percpu(void)
+{
+	gate_states(true);
+}
+
+/* Never live: the hardware may have been set up. */
+static void gate_never_live(void)
+{
+	struct hw *h;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		h = hw(i & 1);
+		if (i & 2)
+			kobjtree_unplug(&h->gate);
+		if (i & 2)
+			expect_log("caBA");
+		CHECK(kobjtree_enter(&h->gate) == -ENODEV);
+		hw_put(h);
+		expect_log(i & 2 ? "" : "caBA");
+		h = live(i & 1);
+		hw_put(h);
+		expect_log("caBA");
+	}
+}
+
+static void gate_out_of_order(void)
+{
+	struct hw *h = live(false);
+
+	kobjtree_wake(&h->gate);
+	expect_warnings(1, "plain: gate is not marked");
+	expect_log("ca");
+	CHECK(kobjtree_marked(&h->gate));
+	kobjtree_wake(&h->gate);
+	expect_log("");
+	hw_put(h);
+	expect_log("BA");
+	h = live(true);
+	kobjtree_drain(&h->gate);
+	expect_warnings(1, "plain: gate is not marked");
+	CHECK(h->gate.state == KOBJTREE_GATE_DRAINED);
+	kobjtree_unplug(&h->gate);
+	expect_log("caBA");
+	hw_put(h);
+	h = live(false);
+	kobjtree_quiesce(&h->gate);
+	expect_warnings(1, "plain: gate is not drained");
+	expect_log("BA");
+	CHECK(h->gate.state == KOBJTREE_GATE_QUIET);
+	kobjtree_wake(&h->gate);	/* too late */
+	expect_log("");
+	hw_put(h);
+}
+
+static struct kobjtree_gate *entered;
+
+static void leave(struct work_struct *work)
+{
+	if (--ticks > 0) {
+		shim_queue(work);
+		return;
+	}
+	note('t');
+	kobjtree_exit_non_owner(entered);
+}
+
+static struct work_struct leaver = { .fn = leave };
+
+static void leave_after(int n, struct hw *h)
+{
+	CHECK(!kobjtree_enter_non_owner(&h->gate));
+	entered = &h->gate;
+	ticks = n;
+	shim_queue(&leaver);
+}
+
+/* The drain waits for the section, and the section wakes it. */
+static void drain_waits(void)
+{
+	struct hw *h;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		h = live(i);
+		leave_after(1000, h);
+		shim_jiffy_us = 1000;
+		kobjtree_unplug(&h->gate);
+		expect_log("catBA");
+		CHECK(!says);
+		hw_put(h);
+	}
+	shim_jiffy_us = 1000000 / HZ;
+}
+
+static void drain_reports(void)
+{
+	struct device dev = { "hw.0" };
+	char expected[100];
+	struct hw *h;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		h = live(i);
+		CHECK(!kobjtree_enter(&h->gate));
+		h->gate.dev = i ? &dev : NULL;
+		leave_after(5, h);
+		kobjtree_mark(&h->gate);
+		if (i)
+			CHECK(shim_run());	/* the grace period */
+		shim_jiffy_us = 0;
+		/* the other section is left once that was said */
+		kobjtree_exit(&h->gate);
+		kobjtree_drain(&h->gate);
+		shim_jiffy_us = 1000000 / HZ;
+		snprintf(expected, sizeof(expected),
+			 "plain of %s: drain waits for 1 sections for %d s\n",
+			 i ? "hw.0" : "no device", 10 * says);
+		CHECK(says && strstr(said, expected));
+		says = 0;
+		expect_log("t");
+		h->gate.dev = NULL;
+		hw_put(h);
+		expect_log("caBA");
+	}
+}
+
+/* === Running them === */
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+	{ "an init without a type leaves an object that is nobody's",
+	  without_type },
+	{ "a last put where sleeping is illegal is deferred", put_in_atomic },
+	{ "a dead object that is got leaks its memory", get_of_dead },
+	{ "what the cascade drops, nobody else does", unlink_in_teardown },
+	{ "without memory nothing has changed", no_memory },
+	{ "the walk sees each of many edges", wide },
+	{ "a long chain needs no stack", deep },
+	{ "delayed releases are", delayed },
+	{ "the barrier waits", barrier },
+	{ "the barrier says whom it waits for", barrier_reports },
+	{ "each owner is waited for by itself", two_owners },
+	{ "a module that goes is waited for", module_goes },
+	{ "the states of a gate", gate_default },
+	{ "the states of a gate in the per-CPU mode", gate_percpu },
+	{ "a gate that never went live, and one that nobody unplugged",
+	  gate_never_live },
+	{ "phases out of order", gate_out_of_order },
+	{ "a drain waits", drain_waits },
+	{ "a drain says what it waits for", drain_reports },
+};
+
+int main(void)
+{
+	int failed = 0;
+	size_t i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("TAP version 13\n1..%zu\n", ARRAY_SIZE(tests));
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
+		tests[i].run();
+		expect_warnings(0, "");
+		CHECK(!current->locks && !shim_allocated && !count());
+		printf("%sok %zu - %s\n", broken ? "not " : "", i + 1, tests[i].name);
+		if (broken)
+			printf("# %s; warned: %s said: %s log: %s\n", broken, warned,
+			       said, last_log);
+		failed += !!broken;
+		broken = NULL;
+	}
+	return !!failed;
+}
