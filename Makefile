@@ -24,6 +24,12 @@ check:
 demo:
 	@scripts/demo
 
+proof:
+	@scripts/proof
+
+fuzz:
+	@$(MAKE) -s -C userspace OUTPUT=$(or $(KOBJTREE_CACHE),$(HOME)/.cache/kobjtree)/userspace fuzz
+
 help:
 	@echo 'make               the modules, for the running kernel or KDIR='
 	@echo 'make test          every test, in User-Mode Linux; T=SUITE[.TEST] for some, KERNEL=6.12|6.1'
@@ -31,9 +37,11 @@ help:
 	@echo "make matrix        all of it on every kernel; ONLY='6.12-* *-plain' for some rows"
 	@echo 'make check         style, documentation and static checks'
 	@echo 'make demo          unplug a device in use, with and without kobjtree'
+	@echo 'make proof         models of the protocols; every small graph and short sequence: a minute'
+	@echo 'make fuzz TIME=S   random sequences of operations against a model, for S seconds'
 	@echo 'make clean         remove what make built here'
 	@echo
 	@echo 'Kernels and test builds are kept in $${KOBJTREE_CACHE:-~/.cache/kobjtree}.'
 
 .DEFAULT_GOAL := modules
-.PHONY: modules clean test storm matrix check demo help
+.PHONY: modules clean test storm matrix check demo proof fuzz help
