@@ -4,9 +4,11 @@
  * for them.
  *
  * Invariant: ->active counts the sections that run, and is negative unless the
- * gate is live. Whoever raised it sees the hardware until the matching exit;
- * nobody raises it once the gate is marked. It is one word, so that there is
- * nothing to allocate, and no grace period between mark and drain.
+ * gate is live. Whoever raised it to more than zero sees the hardware until the
+ * matching exit. Who raised a negative one, since the gate was marked just then,
+ * takes that back, by the same exit; nobody raises it who finds the gate marked. It
+ * is one word, so that there is nothing to allocate, and no grace period between
+ * mark and drain.
  *
  * In the per-CPU mode a percpu_ref counts them, and all of them are one in
  * ->active, which then stays negative: it falls when the percpu_ref does. The
@@ -247,12 +249,15 @@ static void kobjtree_gate_close(struct kobjtree_gate *gate)
  */
 void kobjtree_mark(struct kobjtree_gate *gate)
 {
+	bool live;
+
 	scoped_guard(spinlock_irqsave, &gate->wait.lock) {
 		if (gate->state >= KOBJTREE_GATE_MARKED)
 			return;
-		if (gate->state == KOBJTREE_GATE_LIVE)
-			kobjtree_gate_close(gate);
+		live = gate->state == KOBJTREE_GATE_LIVE;
 		WRITE_ONCE(gate->state, KOBJTREE_GATE_MARKED);
+		if (live)
+			kobjtree_gate_close(gate);
 	}
 	trace_kobjtree_mark(gate->obj);
 	kobjtree_point("mark", gate);
@@ -397,7 +402,8 @@ static void kobjtree_gate_open(struct kobjtree_gate *gate)
 		atomic_set(&gate->active, KOBJTREE_GATE_CLOSED + 1);
 		percpu_ref_reinit(&gate->ref);
 	} else {
-		atomic_set_release(&gate->active, 0);
+		/* Not a store: who came too early is about to take back its own. */
+		atomic_fetch_sub_release(KOBJTREE_GATE_CLOSED, &gate->active);
 	}
 }
 

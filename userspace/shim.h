@@ -238,17 +238,9 @@ typedef struct { int counter; } atomic_t;
 #define atomic_set_release(p, n) smp_store_release(&(p)->counter, n)
 #define atomic_add(n, p)	((void)__atomic_fetch_add(&(p)->counter, n, __ATOMIC_RELAXED))
 #define atomic_dec_return_release(p) __atomic_sub_fetch(&(p)->counter, 1, __ATOMIC_RELEASE)
-
-static inline bool atomic_inc_unless_negative(atomic_t *p)
-{
-	int old = atomic_read(p);
-
-	while (old >= 0 && !__atomic_compare_exchange_n(&p->counter, &old, old + 1, false,
-							__ATOMIC_SEQ_CST,
-							__ATOMIC_RELAXED))
-		;
-	return old >= 0;
-}
+#define atomic_inc_return_acquire(p) __atomic_add_fetch(&(p)->counter, 1, __ATOMIC_ACQUIRE)
+#define atomic_fetch_sub_release(n, p) \
+	__atomic_fetch_sub(&(p)->counter, n, __ATOMIC_RELEASE)
 
 #define atomic_long_inc(p)	__atomic_fetch_add(&(p)->counter, 1, __ATOMIC_SEQ_CST)
 #define atomic_long_dec_and_test(p) \

@@ -71,7 +71,8 @@ struct kobjtree_watcher {
 
 /**
  * struct kobjtree_gate - permission to touch the hardware, embedded
- * @active: sections that run, plus %KOBJTREE_GATE_CLOSED unless live
+ * @active: sections that run, plus %KOBJTREE_GATE_CLOSED unless live; for a moment
+ *	also who comes while the gate is marked
  * @state: an &enum kobjtree_gate_state, changes under the lock of @wait
  * @begun: phases of the removal that somebody runs or has run
  * @done: those that are over
@@ -154,30 +155,11 @@ void kobjtree_gate_idle(struct kobjtree_gate *gate);
 
 static inline bool kobjtree_enter_percpu(struct kobjtree_gate *gate)
 {
-	if (!gate->percpu || !percpu_ref_tryget_live(&gate->ref))
+	if (!percpu_ref_tryget_live(&gate->ref))
 		return false;
 	/* Pairs with the release in kobjtree_gate_live(). */
 	smp_acquire__after_ctrl_dep();
 	return true;
-}
-
-/**
- * kobjtree_enter_non_owner() - begin a section that another task may end
- * @gate: the gate, of an object that the section has a reference to
- *
- * As kobjtree_enter(), without lockdep's help. For a section that a completion
- * ends, as that of an URB.
- *
- * Context: any.
- * Return: 0, and kobjtree_exit_non_owner() ends the section; -ENODEV if the gate
- * is not live.
- */
-static inline int __must_check
-kobjtree_enter_non_owner(struct kobjtree_gate *gate)
-{
-	if (atomic_inc_unless_negative(&gate->active))
-		return 0;
-	return kobjtree_enter_percpu(gate) ? 0 : -ENODEV;
 }
 
 /**
@@ -196,6 +178,33 @@ static inline void kobjtree_exit_non_owner(struct kobjtree_gate *gate)
 	if (unlikely(atomic_dec_return_release(&gate->active) ==
 		     KOBJTREE_GATE_CLOSED))
 		kobjtree_gate_idle(gate);
+}
+
+/**
+ * kobjtree_enter_non_owner() - begin a section that another task may end
+ * @gate: the gate, of an object that the section has a reference to
+ *
+ * As kobjtree_enter(), without lockdep's help. For a section that a completion
+ * ends, as that of an URB.
+ *
+ * Context: any.
+ * Return: 0, and kobjtree_exit_non_owner() ends the section; -ENODEV if the gate
+ * is not live.
+ */
+static inline int __must_check
+kobjtree_enter_non_owner(struct kobjtree_gate *gate)
+{
+	if (gate->percpu)
+		return kobjtree_enter_percpu(gate) ? 0 : -ENODEV;
+	/* Who finds it closed leaves the count alone, and so a drain ends. */
+	if (unlikely(READ_ONCE(gate->state) != KOBJTREE_GATE_LIVE))
+		return -ENODEV;
+	/* Pairs with the release in kobjtree_gate_live(). */
+	if (likely(atomic_inc_return_acquire(&gate->active) > 0))
+		return 0;
+	/* The mark came in between. */
+	kobjtree_exit_non_owner(gate);
+	return -ENODEV;
 }
 
 /**

@@ -180,18 +180,43 @@ static void s2_i_drain_waits_for_who_was_in(struct kunit *test)
 	gated_put(test, g);
 }
 
-/* What kobjtree_enter() does, with the removal between its two halves. */
+/*
+ * What kobjtree_enter() does, with the removal between its two halves: it counts, sees
+ * the mark, and takes that back. Until then the removal waits, as for a section.
+ */
 static void s2_ii_enter_that_saw_it_live_fails(struct kunit *test)
 {
 	struct gated *g = gated_with_hardware(test);
-	int active = atomic_read(&g->gate.active);
+	struct test_thread *unplug;
 
-	KUNIT_ASSERT_EQ(test, active, 0);
-	kobjtree_unplug(&g->gate);
-	KUNIT_EXPECT_FALSE(test, atomic_try_cmpxchg(&g->gate.active, &active,
-						    active + 1));
-	KUNIT_EXPECT_LT(test, active, 0);
+	KUNIT_ASSERT_EQ(test, atomic_read(&g->gate.active), 0);
+	kobjtree_mark(&g->gate);
+	KUNIT_EXPECT_LT(test, atomic_inc_return_acquire(&g->gate.active), 0);
+	unplug = thread_start(test, g, in_unplug);
+	EXPECT_BLOCKED(test, unplug);
 	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), -ENODEV);
+	EXPECT_BLOCKED(test, unplug);
+	kobjtree_exit_non_owner(&g->gate);
+	thread_join(unplug);
+	KUNIT_EXPECT_FALSE(test, g->hardware);
+	expect_log(test, test->priv, "w1 q1");
+	gated_put(test, g);
+}
+
+/*
+ * Who finds it marked does not even count, so that no number of them holds up a
+ * removal: here a count that says the gate is live would let them in.
+ */
+static void s2_ii_enter_of_a_marked_gate_leaves_the_count(struct kunit *test)
+{
+	struct gated *g = gated_with_hardware(test);
+
+	kobjtree_mark(&g->gate);
+	atomic_set(&g->gate.active, 0);
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), -ENODEV);
+	KUNIT_EXPECT_EQ(test, atomic_read(&g->gate.active), 0);
+	atomic_set(&g->gate.active, KOBJTREE_GATE_CLOSED);
+	kobjtree_unplug(&g->gate);
 	expect_log(test, test->priv, "w1 q1");
 	gated_put(test, g);
 }
@@ -709,6 +734,7 @@ static struct kunit_case scenario_cases[] = {
 	KUNIT_CASE_PARAM(s1_last_put_by_who_held_up_the_unbind, mode_gen_params),
 	KUNIT_CASE_PARAM(s2_i_drain_waits_for_who_was_in, mode_gen_params),
 	KUNIT_CASE(s2_ii_enter_that_saw_it_live_fails),
+	KUNIT_CASE(s2_ii_enter_of_a_marked_gate_leaves_the_count),
 	KUNIT_CASE(s2_ii_enter_that_saw_it_live_is_waited_for),
 	KUNIT_CASE_PARAM(s2_iii_sections_of_one_file_overlap, mode_gen_params),
 	KUNIT_CASE_PARAM(s2_iv_killed_while_it_waits_for_a_lock, mode_gen_params),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Sections against two removers, in the default mode: ->active counts, and the mark
- * adds CLOSED to it. A task opens the gate beside them. Whoever waits sleeps, until
+ * adds CLOSED to it. Who adds one to a count that is negative takes it back. A task opens the gate beside them. Whoever waits sleeps, until
  * it is woken. kobjtree_enter() and kobjtree_exit() of kobjtree_gate.h, the phases of
  * objtree/gate.c; the object goes when the removers and sections have put it.
  *
@@ -54,29 +54,28 @@ proctype section()
 {
 	bool in, idle;
 
-	/* atomic_inc_unless_negative() */
-#ifdef WRONG_ENTER_IN_TWO
-	in = (count >= 0);
+	TOUCH;
 	if
-	:: in -> count++
-	:: else
-	fi;
-#else
-	atomic {
-		TOUCH;
-		in = (count >= 0);
-		if
-		:: in -> count++
-		:: else
-		fi
-	};
+	:: state == LIVE ->
+		/* atomic_inc_return_acquire() */
+		atomic { TOUCH; count++; in = (count > 0) };
+#ifdef WRONG_ENTER_LOOKS_ONCE
+		in = true;
 #endif
-	if
-	:: in ->
-		sections++;
-		assert(quiesced == 0);
-		sections--;
-		/* atomic_dec_return_release() */
+		if
+		:: in ->
+			sections++;
+			assert(quiesced == 0);
+			sections--
+		:: else
+		fi;
+#ifdef WRONG_ENTER_KEEPS
+		if
+		:: !in -> refs--; goto end
+		:: else
+		fi;
+#endif
+		/* kobjtree_exit_non_owner(), after a section or for none */
 		atomic { count--; idle = (count == -CLOSED) };
 #ifndef WRONG_EXIT_NO_WAKE
 		if
@@ -86,7 +85,10 @@ proctype section()
 #endif
 	:: else
 	fi;
-	refs--
+	refs--;
+#ifdef WRONG_ENTER_KEEPS
+end:	skip
+#endif
 }
 
 /* kobjtree_gate_live() */
@@ -100,7 +102,11 @@ proctype opener()
 	:: state == INIT ->
 #endif
 		state = LIVE;
+#ifdef WRONG_LIVE_STORES
 		count = 0
+#else
+		count = count + CLOSED
+#endif
 	:: else
 	fi;
 	UNLOCK;
@@ -147,16 +153,17 @@ proctype remover()
 	LOCK;
 	if
 	:: state < MARKED ->
+		first = (state == LIVE);
+		state = MARKED;
 		if
-		:: state == LIVE ->
+		:: first ->
 #ifdef WRONG_MARK_STORES
 			count = -CLOSED
 #else
 			count = count - CLOSED
 #endif
 		:: else
-		fi;
-		state = MARKED
+		fi
 	:: else
 	fi;
 	UNLOCK;
@@ -174,7 +181,7 @@ proctype remover()
 	UNLOCK;
 	phase(1, quiesced);
 	assert(woken == 1 && quiesced == 1 && sections == 0 && state == QUIET);
-	assert(count == -CLOSED);
+	assert(count < 0);
 	refs--
 }
 
