@@ -24,6 +24,9 @@ check:
 demo:
 	@scripts/demo
 
+bench:
+	@scripts/bench $(if $(ANYWAY),--anyway)
+
 proof:
 	@scripts/proof
 
@@ -37,6 +40,7 @@ help:
 	@echo "make matrix        all of it on every kernel; ONLY='6.12-* *-plain' for some rows"
 	@echo 'make check         style, documentation and static checks'
 	@echo 'make demo          unplug a device in use, with and without kobjtree'
+	@echo 'make bench         what it costs, beside kref, devres, SRCU, ...; ANYWAY=1 on a busy machine'
 	@echo 'make proof         models of the protocols; every small graph and short sequence: a minute'
 	@echo 'make fuzz TIME=S   random sequences of operations against a model, for S seconds'
 	@echo 'make clean         remove what make built here'
@@ -44,4 +48,4 @@ help:
 	@echo 'Kernels and test builds are kept in $${KOBJTREE_CACHE:-~/.cache/kobjtree}.'
 
 .DEFAULT_GOAL := modules
-.PHONY: modules clean test storm matrix check demo proof fuzz help
+.PHONY: modules clean test storm matrix check demo bench proof fuzz help

@@ -62,6 +62,11 @@ need_disk() {	# MiB
 # short TEXT: a name for it
 short() { echo "$1" | sha256sum | cut -c1-8; }
 
+# kernel_flags KDIR: what its modules are compiled with, too
+kernel_flags() {
+	[ ! -s "$1/barriers.h" ] || export KCFLAGS="-include $1/barriers.h"
+}
+
 # build_modules SRC KDIR [VARIANT]: out of tree, and out of SRC, which stays
 # clean; sets $out, where modules.order lists what was built and which is ours
 # until we exit
@@ -70,6 +75,7 @@ build_modules() {
 	lock "$out"
 	out=$cache/$out
 	mkdir -p "$out"
+	kernel_flags "$2"
 	if grep -q '(origin MO)' "$2/source/Makefile"; then
 		make -s -C "$2" ARCH=um M="$1" MO="$out" -j"$(nproc)" >&2
 	else	# before 6.13: a mirror of links
