@@ -53,6 +53,10 @@ static struct kobjtree_cascade *kobjtree_my_cascade(void)
 	struct kobjtree_tasks *tasks = kobjtree_my_tasks();
 	struct kobjtree_cascade *c;
 
+	/* Without the lock: a task sees what it has put there itself. */
+	if (!READ_ONCE(tasks->cascades.first))
+		return NULL;
+
 	guard(spinlock)(&tasks->lock);
 	hlist_for_each_entry(c, &tasks->cascades, node) {
 		if (c->task == current)
