@@ -90,9 +90,12 @@ static int kobjtree_add(struct kobjtree *holder, struct kobjtree_edge *edge,
 	ret = kobjtree_mark_held(held);
 	if (ret)
 		return ret;
-	ret = kobjtree_edge_add(holder, edge, held, flags, false);
-	if (ret != -EAGAIN || fresh)
-		return ret;
+	/* Sticky: who sees it already needs no lock to learn it. */
+	if (fresh || !(READ_ONCE(holder->flags) & KOBJTREE_HELD)) {
+		ret = kobjtree_edge_add(holder, edge, held, flags, false);
+		if (ret != -EAGAIN || fresh)
+			return ret;
+	}
 
 	might_sleep();
 	guard(mutex)(&kobjtree_cycle_mutex);
