@@ -45,6 +45,12 @@ static void kobjtree_bound_end(void *data)
 	kobjtree_put(&bound->tree);
 }
 
+static int kobjtree_bound_devm(struct device *dev, void (*fn)(void *data),
+			       struct kobjtree_bound *bound)
+{
+	return kobjtree_fail_alloc() ? -ENOMEM : devm_add_action(dev, fn, bound);
+}
+
 /*
  * Without a driver there is no unbind: devres would keep the object until the
  * device goes, which an open file may hold up for ever.
@@ -75,8 +81,11 @@ void *__kobjtree_alloc_bound(struct device *dev, size_t size, size_t offset,
 	bound->dev = dev;
 	kobjtree_want_driver(bound, dev);
 	kobjtree_graph_bind(&bound->tree, dev_name(dev));
-	ret = devm_add_action_or_reset(dev, kobjtree_bound_end, bound);
-	return ret ? ERR_PTR(ret) : p;
+	ret = kobjtree_bound_devm(dev, kobjtree_bound_end, bound);
+	if (!ret)
+		return p;
+	kobjtree_bound_end(bound);
+	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_GPL(__kobjtree_alloc_bound);
 
@@ -99,7 +108,7 @@ int kobjtree_bind(struct kobjtree_bound *bound, struct device *dev)
 	kobjtree_want_driver(bound, dev);
 	kobjtree_get(&bound->tree);
 	kobjtree_graph_bind(&bound->tree, dev_name(dev));
-	ret = devm_add_action(dev, kobjtree_bound_unbind, bound);
+	ret = kobjtree_bound_devm(dev, kobjtree_bound_unbind, bound);
 	if (ret) {
 		kobjtree_graph_bind(&bound->tree, NULL);
 		kobjtree_put(&bound->tree);
@@ -126,7 +135,7 @@ int kobjtree_publish(struct kobjtree_bound *bound)
 
 	if (kobjtree_marked(&bound->gate))
 		return -ENODEV;
-	ret = devm_add_action(bound->dev, kobjtree_bound_unplug, bound);
+	ret = kobjtree_bound_devm(bound->dev, kobjtree_bound_unplug, bound);
 	return ret ?: kobjtree_gate_live(&bound->gate);
 }
 EXPORT_SYMBOL_GPL(kobjtree_publish);
@@ -176,7 +185,11 @@ int kobjtree_bound_watch(struct kobjtree_bound *bound,
 {
 	int ret = kobjtree_watch(&bound->gate, watcher);
 
-	return ret ?: devm_add_action_or_reset(bound->dev,
-					       kobjtree_bound_unplug, bound);
+	if (ret)
+		return ret;
+	ret = kobjtree_bound_devm(bound->dev, kobjtree_bound_unplug, bound);
+	if (ret)
+		kobjtree_bound_unplug(bound);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(kobjtree_bound_watch);

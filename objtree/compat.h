@@ -127,12 +127,28 @@ static inline struct tracepoint *compat_trace_console(void)
 
 #define vm_flags_set(vma, flags)	((vma)->vm_flags |= (flags))
 
-#define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
+#define kzalloc_obj(obj, gfp...) \
+	kzalloc(sizeof(obj), COMPAT_KZALLOC_GFP(obj, ##gfp, GFP_KERNEL))
+#define COMPAT_KZALLOC_GFP(obj, gfp, ...)	(gfp)
 
 /* Of an array its size, if none is given. */
 #define strscpy(dst, src, size...) \
 	(strscpy)(dst, src, COMPAT_STRSCPY_SIZE(dst, ##size, sizeof(dst)))
 #define COMPAT_STRSCPY_SIZE(dst, size, ...)	(size)
+
+#ifdef CONFIG_STACKDEPOT
+#include <linux/stackdepot.h>
+#define STACK_DEPOT_FLAG_CAN_ALLOC	1
+#define stack_depot_save_flags(entries, nr, gfp, flags) \
+	__stack_depot_save(entries, nr, 0, gfp, flags)
+#endif
+
+#ifdef CONFIG_REF_TRACKER
+#include <linux/ref_tracker.h>
+/* It has no names, and prints to the log alone. */
+#define ref_tracker_dir_init(dir, nr, name)	(ref_tracker_dir_init)(dir, nr)
+#define ref_tracker_dir_snprint(dir, buf, size)	((void)(dir), 0)
+#endif
 
 /* KUnit: without speeds and stubs. */
 #define KUNIT_CASE_SLOW(fn)			KUNIT_CASE(fn)

@@ -35,7 +35,7 @@ static bool kobjtree_fixup_free(void *addr, enum debug_obj_state state)
 		return false;
 	kobjtree_misuse((struct kobjtree *)addr, "memory of a live object is freed");
 	kobjtree_debug_free(addr);
-	kobjtree_graph_del(addr);
+	kobjtree_forget(addr);
 	return true;
 }
 

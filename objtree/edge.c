@@ -130,8 +130,12 @@ static int kobjtree_connect(struct kobjtree *holder, struct kobjtree_edge *edge,
 {
 	int ret;
 
+	if (!kobjtree_there(holder, "edge from an object that is gone") ||
+	    !kobjtree_there(held, "edge to an object that is gone"))
+		return -ENODEV;
 	kobjtree_debug_link(edge);
 	kobjtree_graph_held(held, 1);
+	kobjtree_lockdep_link(holder, held);
 	ret = kobjtree_add(holder, edge, held, flags, fresh);
 	if (!ret)
 		return 0;
@@ -173,6 +177,8 @@ EXPORT_SYMBOL_GPL(kobjtree_hold_edge_give);
 void kobjtree_hold_edge(struct kobjtree *holder, struct kobjtree_edge *edge,
 			struct kobjtree *held)
 {
+	if (!kobjtree_there(held, "edge to an object that is gone"))
+		return;
 	if (kobjtree_get_unless_zero(held))
 		kobjtree_hold_edge_give(holder, edge, held);
 	else
@@ -198,7 +204,7 @@ int kobjtree_link_give(struct kobjtree *holder, struct kobjtree_edge *edge,
 	unsigned long flags = edge ? 0 : KOBJTREE_EDGE_ALLOC;
 	int ret;
 
-	if (!edge)
+	if (!edge && !kobjtree_fail_alloc())
 		edge = kzalloc(sizeof(*edge), GFP_KERNEL);
 	if (!edge)
 		return -ENOMEM;
@@ -227,6 +233,8 @@ int kobjtree_link(struct kobjtree *holder, struct kobjtree_edge *edge,
 {
 	int ret;
 
+	if (!kobjtree_there(held, "edge to an object that is gone"))
+		return -ENODEV;
 	if (!kobjtree_get_unless_zero(held))
 		return kobjtree_refused(holder, -ENODEV);
 	ret = kobjtree_link_give(holder, edge, held);

@@ -172,18 +172,21 @@ static void kobjtree_drain_report(struct kobjtree_gate *gate, int seconds)
 	}
 }
 
-static void kobjtree_wait_drained(struct kobjtree_gate *gate)
+/* @may_wait: some other task may be in a section, as far as lockdep is concerned */
+static void kobjtree_wait_drained(struct kobjtree_gate *gate, bool may_wait)
 {
 	int seconds = 0;
 
-	rwsem_acquire(&gate->dep_map, 0, 0, _THIS_IP_);
+	if (may_wait)
+		rwsem_acquire(&gate->dep_map, 0, 0, _THIS_IP_);
 	kobjtree_point("drain", gate);
 	while (!wait_event_timeout(gate->wait, kobjtree_drained(gate),
 				   KOBJTREE_DRAIN_REPORT * HZ)) {
 		seconds += KOBJTREE_DRAIN_REPORT;
 		kobjtree_drain_report(gate, seconds);
 	}
-	rwsem_release(&gate->dep_map, _THIS_IP_);
+	if (may_wait)
+		rwsem_release(&gate->dep_map, _THIS_IP_);
 }
 
 /* Nobody says when this many are left, and so it asks at each tick. */
@@ -196,7 +199,7 @@ static void kobjtree_wait_others(struct kobjtree_gate *gate, int own)
 		schedule_timeout_uninterruptible(1);
 }
 
-static void kobjtree_do_drain(struct kobjtree_gate *gate)
+static void kobjtree_do_drain(struct kobjtree_gate *gate, bool may_wait)
 {
 	int own;
 
@@ -209,7 +212,7 @@ static void kobjtree_do_drain(struct kobjtree_gate *gate)
 	if (own)
 		kobjtree_wait_others(gate, own);
 	else
-		kobjtree_wait_drained(gate);
+		kobjtree_wait_drained(gate, may_wait);
 	trace_kobjtree_drained(gate->obj);
 
 	guard(spinlock_irq)(&gate->wait.lock);
@@ -306,7 +309,7 @@ EXPORT_SYMBOL_GPL(kobjtree_wake);
 void kobjtree_drain(struct kobjtree_gate *gate)
 {
 	kobjtree_want_marked(gate);
-	kobjtree_do_drain(gate);
+	kobjtree_do_drain(gate, true);
 }
 EXPORT_SYMBOL_GPL(kobjtree_drain);
 
@@ -330,7 +333,7 @@ void kobjtree_quiesce(struct kobjtree_gate *gate)
 	if (READ_ONCE(gate->state) < KOBJTREE_GATE_DRAINED) {
 		kobjtree_misuse(gate->obj, "gate is not drained");
 		kobjtree_mark(gate);
-		kobjtree_do_drain(gate);
+		kobjtree_do_drain(gate, true);
 	}
 	/* No wake may run beside a quiesce, nor after it. */
 	if (kobjtree_phase_begin(gate, KOBJTREE_DO_WAKE))
@@ -360,7 +363,7 @@ void kobjtree_unplug(struct kobjtree_gate *gate)
 		return;
 	kobjtree_mark(gate);
 	kobjtree_wake(gate);
-	kobjtree_do_drain(gate);
+	kobjtree_do_drain(gate, true);
 	kobjtree_quiesce(gate);
 }
 EXPORT_SYMBOL_GPL(kobjtree_unplug);
@@ -389,6 +392,8 @@ int kobjtree_gate_set_percpu(struct kobjtree_gate *gate)
 		return 0;
 	if (READ_ONCE(gate->state) != KOBJTREE_GATE_INIT)
 		return -EBUSY;
+	if (kobjtree_fail_alloc())
+		return -ENOMEM;
 	ret = percpu_ref_init(&gate->ref, kobjtree_gate_idle_percpu,
 			      PERCPU_REF_INIT_DEAD, GFP_KERNEL);
 	gate->percpu = !ret;
@@ -454,7 +459,11 @@ static void kobjtree_gate_end(void *data)
 {
 	struct kobjtree_gate *gate = data;
 
-	kobjtree_unplug(gate);
+	/* Who is in a section has a reference: the drain waits for nobody. */
+	kobjtree_mark(gate);
+	kobjtree_wake(gate);
+	kobjtree_do_drain(gate, false);
+	kobjtree_quiesce(gate);
 	if (gate->percpu)
 		percpu_ref_exit(&gate->ref);
 }

@@ -26,11 +26,15 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/string_choices.h>
+#include <linux/string_helpers.h>
 
 #include "internal.h"
 
 /* What hangs on an object and is looked at before interrupts are let in. */
 #define KOBJTREE_READ_BATCH	32
+
+/* Of what a module leaves, so many are named. */
+#define KOBJTREE_REPORTED	8
 
 /*
  * @hidden: the object, complemented so that kmemleak sees one that is lost; 0
@@ -60,6 +64,7 @@ enum kobjtree_read_part {
 /*
  * @obj: the object that @cursor is in, and that @id is of
  * @open: text of an object was begun and not ended
+ * @kinds: how many kinds of its holders were read
  * @newest: the last record to read, or the end would run ahead
  * @look: whom it reads for, in place of a file
  * @pos: which piece @text is, -1 before the first
@@ -76,6 +81,7 @@ struct kobjtree_reader {
 	struct kobjtree_look *look;
 	bool open;
 	unsigned int edges;
+	unsigned int kinds;
 	loff_t pos;
 	size_t len;
 	char text[3072];
@@ -89,6 +95,8 @@ struct kobjtree_format {
 		     const void *word, const char *kind);
 	void (*other)(struct kobjtree_reader *r, unsigned long node);
 	void (*object_end)(struct kobjtree_reader *r, bool cut);
+	void (*users)(struct kobjtree_reader *r,
+		      const struct kobjtree_holder_text *text);
 	void (*tail)(struct kobjtree_reader *r);
 };
 
@@ -236,6 +244,38 @@ void kobjtree_graph_bind(const struct kobjtree *obj, const char *device)
 		kobjtree_copy_name(rec->device, device, sizeof(rec->device));
 }
 
+/* === At unload === */
+
+/* What of @owner's is left, oldest first, and what is known of who keeps it. */
+void kobjtree_graph_report(const struct kobjtree_owner *owner)
+{
+	const struct kobjtree *left[KOBJTREE_REPORTED];
+	const struct kobjtree_record *rec;
+	const struct kobjtree *obj;
+	unsigned int refs;
+	int i, n = 0;
+
+	scoped_guard(spinlock_irqsave, &kobjtree_graph_lock) {
+		list_for_each_entry(rec, &kobjtree_records, list) {
+			obj = kobjtree_recorded(rec);
+			if (!rec->hidden || obj->type->owner != owner)
+				continue;
+			if (n == ARRAY_SIZE(left)) {
+				pr_warn("kobjtree: and more\n");
+				break;
+			}
+			refs = kref_read(&obj->ref);
+			pr_warn("kobjtree: left: %lu %s, %u references, %ld from outside\n",
+				rec->id, rec->name, refs, (long)refs - rec->held);
+			left[n++] = obj;
+		}
+	}
+	for (i = 0; i < n; i++) {
+		kobjtree_history_show(left[i]);
+		kobjtree_holder_print(left[i]);
+	}
+}
+
 /* === What is said of an object === */
 
 static __printf(2, 3) void kobjtree_print(struct kobjtree_reader *r,
@@ -327,6 +367,20 @@ static void kobjtree_json_object_end(struct kobjtree_reader *r, bool cut)
 	kobjtree_print(r, "]%s}\n", cut ? ",\"cut\":true" : "");
 }
 
+static void kobjtree_json_users(struct kobjtree_reader *r,
+				const struct kobjtree_holder_text *text)
+{
+	int room;
+
+	kobjtree_print(r, "{\"of\":%lu,\"kind\":\"%s\",\"count\":%u,\"stacks\":\"",
+		       r->id, text->kind, text->nr);
+	room = sizeof(r->text) - r->len;
+	r->len += min(room, string_escape_mem(text->stacks, strlen(text->stacks),
+					      r->text + r->len, room,
+					      ESCAPE_SPACE, NULL));
+	kobjtree_print(r, "\"}\n");
+}
+
 static void kobjtree_print_nothing(struct kobjtree_reader *r)
 {
 }
@@ -336,6 +390,7 @@ static const struct kobjtree_format kobjtree_json = {
 	.object = kobjtree_json_object,
 	.edge = kobjtree_json_edge,
 	.object_end = kobjtree_json_object_end,
+	.users = kobjtree_json_users,
 	.tail = kobjtree_print_nothing,
 };
 
@@ -473,8 +528,31 @@ static bool kobjtree_read_object(struct kobjtree_reader *r)
 	r->id = rec->id;
 	r->obj = kobjtree_recorded(rec);
 	r->edges = 0;
+	r->kinds = 0;
 	r->open = true;
 	r->format->object(r, rec);
+	return true;
+}
+
+/* The next kind of holder of the object that was read; false if there is none. */
+static bool kobjtree_read_users(struct kobjtree_reader *r)
+{
+	static struct kobjtree_holder_text text;
+	struct kobjtree_record *rec = &r->at;
+
+	lockdep_assert_held(&kobjtree_graph_lock);
+	if (!r->format->users)
+		return false;
+	do {
+		if (list_is_first(&rec->list, &kobjtree_records))
+			return false;
+		rec = list_prev_entry(rec, list);
+	} while (!rec->hidden);
+	if (rec->id != r->id ||
+	    !kobjtree_holder_text(kobjtree_recorded(rec), r->kinds, &text))
+		return false;
+	r->kinds++;
+	r->format->users(r, &text);
 	return true;
 }
 
@@ -483,6 +561,8 @@ static void kobjtree_read_objects(struct kobjtree_reader *r)
 	bool cut;
 
 	guard(spinlock_irqsave)(&kobjtree_graph_lock);
+	if (!r->open && kobjtree_read_users(r))
+		return;
 	if (!r->open && !kobjtree_read_object(r)) {
 		r->format->tail(r);
 		r->part = KOBJTREE_READ_END;
@@ -535,6 +615,7 @@ static void kobjtree_read_rewind(struct kobjtree_reader *r)
 	kobjtree_reader_leave(r);
 	list_move(&r->at.list, &kobjtree_records);
 	r->newest = kobjtree_graph_id;
+	r->id = 0;
 	r->part = KOBJTREE_READ_HEAD;
 	r->open = false;
 }
@@ -682,9 +763,11 @@ void kobjtree_graph_start(void)
 	debugfs_create_file("memory", 0400, kobjtree_dir,
 			    (void *)&kobjtree_memory, &kobjtree_graph_fops);
 	kobjtree_leaks_start(kobjtree_dir);
+	kobjtree_census_start(kobjtree_dir);
 }
 
 void kobjtree_graph_stop(void)
 {
 	debugfs_remove(kobjtree_dir);
+	kobjtree_census_stop();
 }

@@ -13,6 +13,7 @@
 #include <linux/bits.h>
 #include <linux/hash.h>
 #include <linux/kobjtree.h>
+#include <linux/once_lite.h>
 #include <linux/spinlock.h>
 
 struct dentry;
@@ -70,9 +71,14 @@ static inline spinlock_t *kobjtree_lock(const struct kobjtree *obj)
  * Warn once for each kind of misuse. What follows leaves a safe state, which
  * is a leak where nothing better is left.
  */
+#define KOBJTREE_MISUSE \
+	"kobjtree: %s: %s; see Documentation/core-api/kobjtree.rst\n"
+#ifdef CONFIG_KOBJTREE_DEBUG
+#define kobjtree_misuse(obj, what)	DO_ONCE_LITE(kobjtree_told, obj, what)
+#else
 #define kobjtree_misuse(obj, what)					\
-	WARN_ONCE(1, "kobjtree: %s: %s; %s\n", (obj)->type->name, (what), \
-		  "see Documentation/core-api/kobjtree.rst")
+	WARN_ONCE(1, KOBJTREE_MISUSE, (obj)->type->name, (what))
+#endif
 
 /* === The list of an object === */
 
@@ -162,16 +168,32 @@ void kobjtree_free_memory(struct kobjtree *obj);
 void kobjtree_owner_get(struct kobjtree_owner *owner);
 void kobjtree_owner_put(struct kobjtree_owner *owner);
 void kobjtree_defer(struct kobjtree *obj);
-bool kobjtree_delay_release(void);
 int kobjtree_owner_start(void);
 void kobjtree_owner_stop(void);
 
 /* teardown.c */
+bool kobjtree_in_cascade(void);
+bool kobjtree_may_sleep(void);
 void kobjtree_teardown_init(void);
 void kobjtree_teardown(struct kobjtree *obj);
 
 /* weak.c */
 void kobjtree_weak_kill(struct kobjtree *obj);
+
+/* lockdep.c */
+#ifdef CONFIG_LOCKDEP
+void kobjtree_lockdep_link(const struct kobjtree *holder,
+			   const struct kobjtree *held);
+void kobjtree_lockdep_forget(const struct kobjtree_owner *owner);
+void kobjtree_lockdep_begin(const struct kobjtree *obj);
+void kobjtree_lockdep_end(const struct kobjtree *obj);
+#else
+static inline void kobjtree_lockdep_link(const struct kobjtree *holder,
+					 const struct kobjtree *held) { }
+static inline void kobjtree_lockdep_forget(const struct kobjtree_owner *owner) { }
+static inline void kobjtree_lockdep_begin(const struct kobjtree *obj) { }
+static inline void kobjtree_lockdep_end(const struct kobjtree *obj) { }
+#endif
 
 /* debug.c */
 #ifdef CONFIG_DEBUG_OBJECTS
@@ -223,6 +245,58 @@ struct kobjtree_picture {
 
 void kobjtree_collect(struct kobjtree_picture *pic);
 
+/* history.c */
+enum kobjtree_did {
+	KOBJTREE_DID_INIT,
+	KOBJTREE_DID_GET,
+	KOBJTREE_DID_LAST_PUT,
+	KOBJTREE_DID_RELEASE,
+	KOBJTREE_EVENTS,
+};
+
+#ifdef CONFIG_KOBJTREE_DEBUG
+void kobjtree_history_add(const struct kobjtree *obj, const char *name);
+bool kobjtree_history_note(const struct kobjtree *obj, enum kobjtree_did what);
+void kobjtree_history_gone(const struct kobjtree *obj);
+void kobjtree_history_show(const struct kobjtree *obj);
+void kobjtree_told(const struct kobjtree *obj, const char *what);
+bool kobjtree_there(const struct kobjtree *obj, const char *what);
+u32 kobjtree_stack(bool may_alloc);
+void kobjtree_poison(struct kobjtree *obj);
+void kobjtree_history_start(void);
+void kobjtree_history_stop(void);
+#else
+static inline void kobjtree_history_add(const struct kobjtree *obj,
+					const char *name) { }
+static inline bool kobjtree_history_note(const struct kobjtree *obj,
+					 enum kobjtree_did what) { return false; }
+static inline void kobjtree_history_gone(const struct kobjtree *obj) { }
+static inline void kobjtree_history_show(const struct kobjtree *obj) { }
+static inline bool kobjtree_there(const struct kobjtree *obj,
+				  const char *what) { return true; }
+static inline void kobjtree_poison(struct kobjtree *obj) { }
+static inline void kobjtree_history_start(void) { }
+static inline void kobjtree_history_stop(void) { }
+#endif
+
+/* disturb.c */
+#ifdef CONFIG_KOBJTREE_DEBUG
+bool kobjtree_delay_release(void);
+unsigned int kobjtree_delay(void);
+void kobjtree_disturb_start(void);
+void kobjtree_disturb_stop(void);
+#else
+static inline bool kobjtree_delay_release(void) { return false; }
+static inline unsigned int kobjtree_delay(void) { return 0; }
+static inline void kobjtree_disturb_start(void) { }
+static inline void kobjtree_disturb_stop(void) { }
+#endif
+#if defined(CONFIG_KOBJTREE_DEBUG) && defined(CONFIG_FAULT_INJECTION)
+bool kobjtree_fail_alloc(void);
+#else
+static inline bool kobjtree_fail_alloc(void) { return false; }
+#endif
+
 /* graph.c */
 #ifdef CONFIG_KOBJTREE_DEBUG
 /* Who looks at all objects; @word is where a reference is kept. */
@@ -245,6 +319,7 @@ void kobjtree_graph_gate(const struct kobjtree *obj,
 			 const struct kobjtree_gate *gate);
 void kobjtree_graph_bind(const struct kobjtree *obj, const char *device);
 int kobjtree_graph_look(struct kobjtree_look *look);
+void kobjtree_graph_report(const struct kobjtree_owner *owner);
 void kobjtree_graph_start(void);
 void kobjtree_graph_stop(void);
 #else
@@ -258,6 +333,7 @@ static inline void kobjtree_graph_gate(const struct kobjtree *obj,
 				       const struct kobjtree_gate *gate) { }
 static inline void kobjtree_graph_bind(const struct kobjtree *obj,
 				       const char *device) { }
+static inline void kobjtree_graph_report(const struct kobjtree_owner *owner) { }
 static inline void kobjtree_graph_start(void) { }
 static inline void kobjtree_graph_stop(void) { }
 #endif
@@ -271,5 +347,59 @@ void kobjtree_leaks_start(struct dentry *dir);
 static inline void kobjtree_note_add(const void *word, size_t size) { }
 static inline void kobjtree_note_del(const void *word) { }
 #endif
+
+/* census.c */
+#ifdef CONFIG_KOBJTREE_DEBUG
+void kobjtree_census_add(const struct kobjtree *obj);
+void kobjtree_census_del(const struct kobjtree *obj);
+void kobjtree_census_start(struct dentry *dir);
+void kobjtree_census_stop(void);
+#else
+static inline void kobjtree_census_add(const struct kobjtree *obj) { }
+static inline void kobjtree_census_del(const struct kobjtree *obj) { }
+#endif
+
+/* holder.c */
+struct kobjtree_holder_text {
+	char kind[24];
+	unsigned int nr;
+	char stacks[1024];
+};
+
+#if defined(CONFIG_KOBJTREE_DEBUG) && defined(CONFIG_REF_TRACKER)
+void kobjtree_holder_print(const struct kobjtree *obj);
+bool kobjtree_holder_text(const struct kobjtree *obj, int nth,
+			  struct kobjtree_holder_text *text);
+void kobjtree_holder_gone(const struct kobjtree *obj);
+#else
+static inline void kobjtree_holder_print(const struct kobjtree *obj) { }
+static inline bool kobjtree_holder_text(const struct kobjtree *obj, int nth,
+					struct kobjtree_holder_text *text)
+{
+	return false;
+}
+
+static inline void kobjtree_holder_gone(const struct kobjtree *obj) { }
+#endif
+
+/* === All that is kept of an object, but by debugobjects === */
+
+/* @obj, whose type is set, is there. */
+static inline void kobjtree_remember(const struct kobjtree *obj,
+				     const char *name, size_t size)
+{
+	kobjtree_graph_add(obj, name, size);
+	kobjtree_census_add(obj);
+	kobjtree_history_add(obj, name);
+}
+
+/* Its memory goes. */
+static inline void kobjtree_forget(const struct kobjtree *obj)
+{
+	kobjtree_holder_gone(obj);
+	kobjtree_graph_del(obj);
+	kobjtree_census_del(obj);
+	kobjtree_history_gone(obj);
+}
 
 #endif /* _KOBJTREE_INTERNAL_H */

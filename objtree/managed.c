@@ -47,6 +47,8 @@ void *kobjtree_kzalloc(struct kobjtree *obj, size_t size, gfp_t gfp)
 {
 	struct kobjtree_memory *mem;
 
+	if (kobjtree_fail_alloc())
+		return NULL;
 	mem = kzalloc(size_add(sizeof(*mem), size), gfp);
 	if (!mem)
 		return NULL;
@@ -130,9 +132,12 @@ static int kobjtree_action_add(struct kobjtree *obj,
 int __kobjtree_add_action(struct kobjtree *obj, void (*fn)(void *data),
 			  void *data, struct kobjtree_owner *owner)
 {
-	struct kobjtree_action *action = kzalloc(sizeof(*action), GFP_KERNEL);
+	struct kobjtree_action *action;
 	int ret;
 
+	if (kobjtree_fail_alloc())
+		return -ENOMEM;
+	action = kzalloc_obj(*action);
 	if (!action)
 		return -ENOMEM;
 	ret = kobjtree_action_add(obj, action, fn, data, owner,

@@ -54,7 +54,7 @@ static bool kobjtree_setup(struct kobjtree *obj,
 	obj->head = 0;
 	obj->slot = container;
 	kref_init(&obj->ref);
-	kobjtree_graph_add(obj, name ?: use->name, size);
+	kobjtree_remember(obj, name ?: use->name, size);
 	trace_kobjtree_init(obj);
 	if (use != type)
 		kobjtree_misuse(obj, "init without a type");
@@ -100,6 +100,7 @@ void kobjtree_init_member(struct kobjtree *obj,
 	kobjtree_graph_held(container, 1);
 	kobjtree_mark_held(container);
 	trace_kobjtree_link(obj, container);
+	kobjtree_lockdep_link(obj, container);
 }
 EXPORT_SYMBOL_GPL(kobjtree_init_member);
 
@@ -110,6 +111,8 @@ void *__kobjtree_alloc(size_t size, size_t offset,
 {
 	void *p;
 
+	if (kobjtree_fail_alloc())
+		return NULL;
 	if (type && type->cache)
 		p = kmem_cache_zalloc(*type->cache, gfp);
 	else
@@ -123,20 +126,27 @@ EXPORT_SYMBOL_GPL(__kobjtree_alloc);
 
 static int __init kobjtree_start(void)
 {
-	int i;
+	int i, ret;
 
 	for (i = 0; i < ARRAY_SIZE(kobjtree_buckets); i++)
 		spin_lock_init(&kobjtree_buckets[i].lock);
 	kobjtree_teardown_init();
 	kobjtree_gate_start();
+	ret = kobjtree_owner_start();
+	if (ret)
+		return ret;
 	kobjtree_graph_start();
-	return kobjtree_owner_start();
+	kobjtree_history_start();
+	kobjtree_disturb_start();
+	return 0;
 }
 core_initcall(kobjtree_start);
 
 static void __exit kobjtree_stop(void)
 {
 	kobjtree_owner_stop();
+	kobjtree_disturb_stop();
+	kobjtree_history_stop();
 	kobjtree_graph_stop();
 }
 module_exit(kobjtree_stop);

@@ -11,22 +11,16 @@
  *   last put -> on ->deferred -> worker: teardown, oldest first -> gone
  */
 #include <linux/delay.h>
-#include <linux/moduleparam.h>
 #include <linux/notifier.h>
-#include <linux/random.h>
 #include <linux/wait.h>
 
 #include <trace/events/kobjtree.h>
 
 #include "internal.h"
 
-/* How long to wait between two words on what is waited for. */
+/* How long to wait before the first word on what is waited for, and the next. */
+#define KOBJTREE_REPORT_FIRST		HZ
 #define KOBJTREE_REPORT_INTERVAL	(10 * HZ)
-
-static unsigned int kobjtree_delay_ms;
-module_param_named(delay_release_ms, kobjtree_delay_ms, uint, 0644);
-MODULE_PARM_DESC(delay_release_ms,
-		 "debugging: tear down in a worker, up to so many ms later");
 
 static struct workqueue_struct *kobjtree_wq;
 static DECLARE_WAIT_QUEUE_HEAD(kobjtree_owner_wait);
@@ -55,11 +49,6 @@ void kobjtree_owner_put(struct kobjtree_owner *owner)
 
 /* === Deferral === */
 
-bool kobjtree_delay_release(void)
-{
-	return READ_ONCE(kobjtree_delay_ms);
-}
-
 /* Hand @obj, whose last reference is gone, to the worker of its owner. */
 void kobjtree_defer(struct kobjtree *obj)
 {
@@ -77,12 +66,12 @@ void kobjtree_owner_work(struct work_struct *work)
 {
 	struct kobjtree_owner *owner = container_of(work, struct kobjtree_owner,
 						    work);
-	unsigned int delay = READ_ONCE(kobjtree_delay_ms);
+	unsigned int delay = kobjtree_delay();
 	struct llist_node *node;
 	struct kobjtree *obj;
 
 	if (delay)
-		msleep(get_random_u32() % delay + 1);
+		msleep(delay);
 	node = llist_reverse_order(llist_del_all(&owner->deferred));
 	while (node) {
 		obj = llist_entry(node, struct kobjtree, llist);
@@ -98,13 +87,18 @@ EXPORT_SYMBOL_GPL(kobjtree_owner_work);
 /* The macro kobjtree_owner_barrier() has the documentation. */
 void __kobjtree_owner_barrier(struct kobjtree_owner *owner)
 {
+	long time = KOBJTREE_REPORT_FIRST;
+
 	might_sleep();
 	/* Pairs with kobjtree_owner_put(): what callbacks did is seen afterwards. */
 	while (!wait_event_timeout(kobjtree_owner_wait,
 				   !atomic_long_read_acquire(&owner->count),
-				   KOBJTREE_REPORT_INTERVAL))
+				   time)) {
+		time = KOBJTREE_REPORT_INTERVAL;
 		pr_warn("kobjtree: %s waits for %ld objects and actions of its own\n",
 			owner->name, atomic_long_read(&owner->count));
+		kobjtree_graph_report(owner);
+	}
 	flush_work(&owner->work);
 }
 EXPORT_SYMBOL_GPL(__kobjtree_owner_barrier);
@@ -134,10 +128,13 @@ static int kobjtree_module_event(struct notifier_block *nb, unsigned long event,
 	owner = kobjtree_owner_take(data);
 	if (!owner)
 		return NOTIFY_DONE;
-	if (atomic_long_read(&owner->count))
+	if (atomic_long_read(&owner->count)) {
 		pr_warn("kobjtree: %s goes with %ld objects and actions of its own left; its exit lacks kobjtree_owner_barrier()\n",
 			owner->name, atomic_long_read(&owner->count));
+		kobjtree_graph_report(owner);
+	}
 	__kobjtree_owner_barrier(owner);
+	kobjtree_lockdep_forget(owner);
 	return NOTIFY_OK;
 }
 

@@ -20,6 +20,7 @@
  *          \______________ had none _____________^
  */
 #include <linux/hash.h>
+#include <linux/kobjtree_holder.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -65,8 +66,14 @@ static struct kobjtree_cascade *kobjtree_my_cascade(void)
 	return NULL;
 }
 
+/* Is the caller part of a teardown? */
+bool kobjtree_in_cascade(void)
+{
+	return kobjtree_my_cascade();
+}
+
 /* What the kernel can tell; without PREEMPT_COUNT it misses spinlocks. */
-static bool kobjtree_may_sleep(void)
+bool kobjtree_may_sleep(void)
 {
 	return !in_interrupt() && !irqs_disabled() && !rcu_preempt_depth() &&
 	       !(IS_ENABLED(CONFIG_PREEMPT_COUNT) && preempt_count());
@@ -86,6 +93,7 @@ static void kobjtree_put_held(struct kobjtree_cascade *c, struct kobjtree *held)
 	if (!refcount_dec_and_test(&held->ref.refcount))
 		return;
 	trace_kobjtree_last_put(held);
+	kobjtree_history_note(held, KOBJTREE_DID_LAST_PUT);
 	kobjtree_push(c, held);
 }
 
@@ -111,29 +119,6 @@ static void kobjtree_set_phase(struct kobjtree *obj, u8 phase)
 	obj->flags = (obj->flags & ~KOBJTREE_PHASE) | phase;
 }
 
-#ifdef CONFIG_LOCKDEP
-static struct lockdep_map *kobjtree_map(const struct kobjtree *obj)
-{
-	return obj->type->map;
-}
-#else
-static struct lockdep_map *kobjtree_map(const struct kobjtree *obj)
-{
-	return NULL;
-}
-#endif
-
-static void kobjtree_call_release(struct kobjtree *obj)
-{
-	struct lockdep_map *map = kobjtree_map(obj);
-
-	if (map)
-		lock_map_acquire_read(map);
-	obj->type->release(obj);
-	if (map)
-		lock_map_release(map);
-}
-
 /* Steps 1 and 2. */
 static void kobjtree_step_release(struct kobjtree_cascade *c,
 				  struct kobjtree *obj)
@@ -141,8 +126,11 @@ static void kobjtree_step_release(struct kobjtree_cascade *c,
 	if (obj->flags & KOBJTREE_WEAK)
 		kobjtree_weak_kill(obj);
 	trace_kobjtree_release(obj);
+	kobjtree_history_note(obj, KOBJTREE_DID_RELEASE);
 	if (obj->type->release) {
-		kobjtree_call_release(obj);
+		kobjtree_lockdep_begin(obj);
+		obj->type->release(obj);
+		kobjtree_lockdep_end(obj);
 		kobjtree_push_joined(c);
 	}
 	kobjtree_graph_sync(obj);
@@ -162,7 +150,9 @@ static bool kobjtree_step_action(struct kobjtree_cascade *c,
 
 	if (!action)
 		return false;
+	kobjtree_lockdep_begin(obj);
 	kobjtree_end_action(action, true);
+	kobjtree_lockdep_end(obj);
 	kobjtree_push_joined(c);
 	return true;
 }
@@ -207,6 +197,7 @@ static void kobjtree_free_now(struct kobjtree *obj)
 	const struct kobjtree_type *type = obj->type;
 	void *p = (void *)obj - obj->offset;
 
+	kobjtree_poison(obj);
 	if (type->free)
 		type->free(obj);
 	else if (type->cache)
@@ -228,9 +219,10 @@ static void kobjtree_free_rcu(struct rcu_head *rcu)
 static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 {
 	struct kobjtree_owner *owner = obj->type->owner;
+	struct kobjtree *container = obj->slot;
 
 	kobjtree_debug_free(obj);
-	kobjtree_graph_del(obj);
+	kobjtree_forget(obj);
 	trace_kobjtree_free(obj);
 	if (kobjtree_dead(obj) && !(obj->flags & KOBJTREE_MEMBER) &&
 	    obj->type->rcu) {
@@ -240,8 +232,9 @@ static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 	if (!kobjtree_dead(obj)) {
 		kobjtree_misuse(obj, "get or put of a dead object, its memory leaks");
 	} else if (obj->flags & KOBJTREE_MEMBER) {
-		trace_kobjtree_unlink(obj, obj->slot);
-		kobjtree_put_held(c, obj->slot);
+		trace_kobjtree_unlink(obj, container);
+		kobjtree_poison(obj);
+		kobjtree_put_held(c, container);
 	} else {
 		kobjtree_free_now(obj);
 		kobjtree_push_joined(c);
@@ -298,6 +291,7 @@ void kobjtree_last_put(struct kref *ref)
 	struct kobjtree_cascade *c;
 
 	trace_kobjtree_last_put(obj);
+	kobjtree_history_note(obj, KOBJTREE_DID_LAST_PUT);
 	if (!kobjtree_may_sleep()) {
 		kobjtree_misuse(obj, "last put where sleeping is illegal");
 		kobjtree_defer(obj);
@@ -319,26 +313,20 @@ void kobjtree_last_put_async(struct kref *ref)
 	struct kobjtree *obj = container_of(ref, struct kobjtree, ref);
 
 	trace_kobjtree_last_put(obj);
+	kobjtree_history_note(obj, KOBJTREE_DID_LAST_PUT);
 	kobjtree_defer(obj);
 }
 EXPORT_SYMBOL_GPL(kobjtree_last_put_async);
 
-#ifdef CONFIG_LOCKDEP
-/*
- * Every put may be the last one and then takes what the release takes. Those
- * of a callback do not, since they wait for its end.
- */
-void kobjtree_put_check(struct kobjtree *obj)
+/* The slow path of kobjtree_put_not_last(). */
+void kobjtree_last_put_unexpected(struct kref *ref)
 {
-	struct lockdep_map *map = kobjtree_map(obj);
+	struct kobjtree *obj = container_of(ref, struct kobjtree, ref);
 
-	if (!map || !kobjtree_may_sleep() || kobjtree_my_cascade())
-		return;
-	lock_map_acquire(map);
-	lock_map_release(map);
+	kobjtree_misuse(obj, "last put by kobjtree_put_not_last()");
+	kobjtree_last_put_async(ref);
 }
-EXPORT_SYMBOL_GPL(kobjtree_put_check);
-#endif
+EXPORT_SYMBOL_GPL(kobjtree_last_put_unexpected);
 
 void __init kobjtree_teardown_init(void)
 {

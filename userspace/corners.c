@@ -310,26 +310,6 @@ static void deep(void)
 
 /* === Deferral and module unload === */
 
-static void delayed(void)
-{
-	struct object *a;
-	int i;
-
-	for (i = 1; i < 50; i++) {
-		a = object('a');
-		*shim_delay_release_ms = 3;
-		shim_slept_ms = 0;
-		kobjtree_put(&a->tree);
-		expect_log("");
-		CHECK(shim_run() && !shim_run());
-		expect_log("a");
-		CHECK(shim_slept_ms >= 1 && shim_slept_ms <= 3);
-	}
-	*shim_delay_release_ms = 0;
-	kobjtree_put(&object('b')->tree);
-	expect_log("b");
-}
-
 static int ticks;
 static struct object *kept;
 static void tick(struct work_struct *work);
@@ -707,7 +687,6 @@ static const struct {
 	{ "without memory nothing has changed", no_memory },
 	{ "the walk sees each of many edges", wide },
 	{ "a long chain needs no stack", deep },
-	{ "delayed releases are", delayed },
 	{ "the barrier waits", barrier },
 	{ "the barrier says whom it waits for", barrier_reports },
 	{ "each owner is waited for by itself", two_owners },

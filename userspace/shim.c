@@ -7,7 +7,7 @@
 
 __thread struct task_struct shim_task;
 struct notifier_block *shim_notifier;
-unsigned int shim_jiffy_us = 1000000 / HZ, shim_slept_ms;
+unsigned int shim_jiffy_us = 1000000 / HZ;
 
 /* === Work: one runs at a time, each by whoever comes by === */
 

@@ -67,7 +67,6 @@ typedef unsigned int gfp_t;
 #define MODULE_DESCRIPTION(s)	struct shim_none
 #define MODULE_LICENSE(s)	struct shim_none
 #define MODULE_PARM_DESC(n, s)	struct shim_none
-#define module_param_named(n, v, t, mode) unsigned int *shim_##n = &(v)
 #define module_init(f)		struct shim_none
 #define module_exit(f)		\
 	void shim_exit(void) __attribute__((weak)); void shim_exit(void) { f(); }
@@ -377,8 +376,7 @@ void shim_flush(void);
 #define register_module_notifier(n) (shim_notifier = (n), 0)
 #define unregister_module_notifier(n) ((void)(n))
 #define cond_resched()		might_sleep()
-#define msleep(n)		({ might_sleep(); shim_slept_ms += (n); })
-#define get_random_u32()	((u32)rand())
+#define msleep(n)		({ might_sleep(); (void)(n); })
 #define in_interrupt()		(current->atomic)
 #define irqs_disabled()		(current->locks > 0)
 #define rcu_preempt_depth()	0
@@ -389,8 +387,6 @@ void shim_flush(void);
 #define queue_work(q, w)	((void)(q), shim_queue(w))
 
 extern struct notifier_block *shim_notifier;
-extern unsigned int shim_slept_ms;
-extern unsigned int *shim_delay_release_ms;	/* owner.c's */
 
 /* === Waiting: until the queue is woken, and in vain for ten seconds at most === */
 

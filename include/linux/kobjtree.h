@@ -242,6 +242,22 @@ void kobjtree_put_check(struct kobjtree *obj);
 static inline void kobjtree_put_check(struct kobjtree *obj) { }
 #endif
 
+#ifdef CONFIG_KOBJTREE_DEBUG
+bool kobjtree_there_get(const struct kobjtree *obj);
+bool kobjtree_there_put(const struct kobjtree *obj);
+static inline bool kobjtree_there_got(const struct kobjtree *obj, bool got)
+{
+	return got && kobjtree_there_get(obj);
+}
+#else
+static inline bool kobjtree_there_get(const struct kobjtree *obj) { return true; }
+static inline bool kobjtree_there_put(const struct kobjtree *obj) { return true; }
+static inline bool kobjtree_there_got(const struct kobjtree *obj, bool got)
+{
+	return got;
+}
+#endif
+
 /**
  * kobjtree_get() - take a reference
  * @obj: an object that the caller has a reference to
@@ -251,7 +267,8 @@ static inline void kobjtree_put_check(struct kobjtree *obj) { }
  */
 static inline struct kobjtree *kobjtree_get(struct kobjtree *obj)
 {
-	kref_get(&obj->ref);
+	if (kobjtree_there_get(obj))
+		kref_get(&obj->ref);
 	return obj;
 }
 
@@ -264,7 +281,7 @@ static inline struct kobjtree *kobjtree_get(struct kobjtree *obj)
  */
 static inline bool __must_check kobjtree_get_unless_zero(struct kobjtree *obj)
 {
-	return kref_get_unless_zero(&obj->ref);
+	return kobjtree_there_got(obj, kref_get_unless_zero(&obj->ref));
 }
 
 /**
@@ -281,6 +298,8 @@ static inline bool __must_check kobjtree_get_unless_zero(struct kobjtree *obj)
 static inline void kobjtree_put(struct kobjtree *obj)
 {
 	might_sleep();
+	if (!kobjtree_there_put(obj))
+		return;
 	kobjtree_put_check(obj);
 	kref_put(&obj->ref, kobjtree_last_put);
 }
@@ -295,7 +314,8 @@ static inline void kobjtree_put(struct kobjtree *obj)
  */
 static inline void kobjtree_put_async(struct kobjtree *obj)
 {
-	kref_put(&obj->ref, kobjtree_last_put_async);
+	if (kobjtree_there_put(obj))
+		kref_put(&obj->ref, kobjtree_last_put_async);
 }
 
 DEFINE_FREE(kobjtree_put, struct kobjtree *, if (!IS_ERR_OR_NULL(_T)) kobjtree_put(_T))

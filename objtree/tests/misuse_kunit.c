@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Misuse: each kind warns once, with the name of the type and the document to
- * read, and leaves a state in which everything else goes on.
+ * read, and leaves a state in which everything else goes on. A debug kernel tells
+ * the history of the object as well.
  *
  * The warnings are counted, once in a boot each: this suite is to be the first
  * one that is loaded.
@@ -25,6 +26,7 @@ static struct {
 	spinlock_t lock;	/* guards the other members */
 	const char *what;
 	int seen;
+	int histories;
 	int expected;
 	struct kunit *test;
 } watch = {
@@ -39,6 +41,9 @@ static void watch_console(void *data, const char *text, size_t len)
 	if (watch.what && strnstr(text, watch.what, len) &&
 	    strnstr(text, DOCUMENT, len))
 		watch.seen++;
+	if (watch.what && strnstr(text, watch.what, len) &&
+	    strnstr(text, ": init by ", len))
+		watch.histories++;
 	spin_unlock_irqrestore(&watch.lock, flags);
 }
 
@@ -49,6 +54,7 @@ static void watch_for(const char *what)
 	spin_lock_irqsave(&watch.lock, flags);
 	watch.what = what;
 	watch.seen = 0;
+	watch.histories = 0;
 	spin_unlock_irqrestore(&watch.lock, flags);
 }
 
@@ -64,6 +70,8 @@ static void watch_start(struct kunit *test, int expected, const char *what)
 static void watch_end(void)
 {
 	KUNIT_EXPECT_EQ(watch.test, READ_ONCE(watch.seen), watch.expected);
+	KUNIT_EXPECT_EQ(watch.test, READ_ONCE(watch.histories),
+			IS_ENABLED(CONFIG_KOBJTREE_DEBUG) ? watch.expected : 0);
 	watch_for(NULL);
 }
 

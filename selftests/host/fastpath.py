@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-PAIRS = ("get", "get_unless_zero", "put", "put_async")
+PAIRS = ("get", "get_unless_zero", "put", "put_async", "holder_get", "holder_put")
 
 
 def functions(obj):
