@@ -20,7 +20,7 @@ usage() { sed -n '3,/^$/{/^#/!q;s/^# \{0,1\}//;p}' "$0"; }
 packages=(
 	bc bison bubblewrap coccinelle cpio flex gcc git graphviz kmod
 	libc6-dev libelf-dev libpython3-dev libssl-dev make perl python3 python3-sphinx python3-yaml
-	shellcheck spin v4l-utils xz-utils
+	shellcheck spin trace-cmd v4l-utils xz-utils
 )
 
 need_packages() {

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULE = 'kobjtree_test_insight'
 OBJECTS = '/sys/kernel/debug/kobjtree/objects'
+TYPES = '/sys/kernel/debug/kobjtree/types'
+PARAMETERS = '/sys/module/kobjtree/parameters/'
 GRAPH = '/sys/kernel/debug/kobjtree/graph'
 TRACE = '/sys/kernel/tracing/'
 # Here, and in a kernel tree.
@@ -30,7 +33,11 @@ LOADER = importlib.machinery.SourceFileLoader('tool', TOOL)
 tool = importlib.util.module_from_spec(importlib.util.spec_from_loader('tool', LOADER))
 LOADER.exec_module(tool)
 
-TESTS = 34
+# The worked examples, which are run: here, and in a kernel tree.
+GUIDE = next(path for path in (os.path.join(HERE, up, 'Documentation/dev-tools/kobjtree.rst')
+                               for up in ('..', '../../../..')) if os.path.isfile(path))
+
+TESTS = 51
 results = []
 
 
@@ -59,7 +66,8 @@ def lines(text=None):
     """The objects of the module, by the text of kobjtree/objects."""
     parsed = [json.loads(line) for line in (text or read(OBJECTS)).splitlines()]
     assert parsed[0] == {'kobjtree': 1, 'missing': 0}, parsed[0]
-    return [obj for obj in parsed[1:] if obj['module'] == MODULE or obj['name'] == 'struct book']
+    return [obj for obj in parsed[1:] if 'id' in obj and
+            (obj['module'] == MODULE or obj['name'] == 'struct book')]
 
 
 def renumbered(text, first):
@@ -121,6 +129,53 @@ def test_objects():
           '  kept by: o1 lamp_type <- slot of o4 desk_type <- 1 from outside\n')
     do('undesk')
     check('nothing is left of objects that are gone', read(OBJECTS), '{"kobjtree":1,"missing":0}\n')
+
+
+def told(path=OBJECTS):
+    """The lines of a file that are about no object, by the first word."""
+    return [obj for obj in map(json.loads, read(path).splitlines()) if 'id' not in obj][1:]
+
+
+def test_holders():
+    """References with a name."""
+    do('desk', 'open', 'open', 'arm')
+    desk = next(obj for obj in lines() if obj['type'] == 'desk_type')
+    users = told()
+    check('a line for each kind of holder, with how many and of what',
+          [(line['of'], line['kind'], line['count']) for line in users],
+          [(desk['id'], 'timer', 1), (desk['id'], 'file', 2)])
+    check('and with the stacks that took them',
+          [len(re.findall(f' {name}\\+0x', users[1]['stacks'])) for name in
+           ('desk_open', 'do_open', 'do_arm')], [1, 1, 0])
+    check('why names the kinds', [text for text in run('why', 'desk_type')[1].splitlines()
+                                  if 'references' in text],
+          ['  5 references: 4 from outside (1 timer, 2 file), 1 of edges and members'])
+    do('disarm', 'shut')
+    check('what was put is no longer there', told(), [])
+    do('undesk')
+
+
+def types():
+    """How many of each type, and how many ever."""
+    return {(line['type'], line['module']): (line['live'], line['made'])
+            for line in map(json.loads, read(TYPES).splitlines()) if 'type' in line}
+
+
+def test_types():
+    """Counts by type and module, and totals."""
+    before = types()
+    do('desk', 'lose')
+    after = types()
+    check('types: each type is counted with its module',
+          {kind[0]: tuple(now - then for now, then in zip(count, before.get(kind, (0, 0))))
+           for kind, count in after.items() if count != before.get(kind)},
+          {'lamp_type': (2, 2), 'chair_type': (1, 1), 'plain': (1, 1), 'desk_type': (1, 1),
+           'drawer_type': (1, 1)})
+    total = json.loads(read(TYPES).splitlines()[-1])
+    check('types: the last line is the sum', (total['live'], total['made']),
+          tuple(sum(count[i] for count in after.values()) for i in (0, 1)))
+    do('undesk', 'find')
+    check('types: what is gone counts no more', {live for live, _ in types().values()}, {0})
 
 
 def gadget():
@@ -264,6 +319,124 @@ def test_trace():
            'last_put gadget_type', 'release gadget_type', 'free gadget_type'])
 
 
+def write(path, text):
+    """A file's new text."""
+    with open(path, 'w', encoding='ascii') as file:
+        file.write(text)
+
+
+def delays():
+    """How long each of five teardowns was put off, in ms."""
+    write(TRACE + 'trace', '')
+    write(TRACE + 'events/kobjtree/enable', '1')
+    for _ in range(5):
+        do('desk', 'undesk_async')
+    write(TRACE + 'events/kobjtree/enable', '0')
+    times = [(float(time), event) for time, event in
+             re.findall(r' (\d+\.\d+): kobjtree_(defer|deferred): drawer_type', read(TRACE + 'trace'))]
+    return [1000 * (end - begin) for (begin, _), (end, _) in zip(times[::2], times[1::2])]
+
+
+def test_delays():
+    """Late teardowns, the same again with the same seed."""
+    write(PARAMETERS + 'delay_release_ms', '300')
+    runs = []
+    for seed in ('7', '7', '8'):
+        write(PARAMETERS + 'delay_release_seed', seed)
+        runs.append(delays())
+    write(PARAMETERS + 'delay_release_ms', '0')
+    print(f'# {runs}')
+    check('each teardown is late', [len(run) for run in runs] == [5] * 3 and min(map(min, runs)) >= 1)
+    first, again, other = runs
+    check('a seed gives the same delays again, another one others',
+          sum(map(abs, map(float.__sub__, first, again))) <
+          sum(map(abs, map(float.__sub__, first, other))))
+
+
+def seen(text):
+    """What does not depend on addresses, on ids and on the long name of the module."""
+    text = re.sub(r'\+0x[0-9a-f]+/0x[0-9a-f]+( \[\w+\])?', '', text)
+    text = re.sub(r'\[\d+\], \d+ ms ago', '[N], N ms ago', text)
+    return text.replace(MODULE, 'desk')
+
+
+def examples(heading):
+    """The blocks of a section of the guide: [(command, output)]."""
+    text = read(GUIDE).split(f'\n{heading}\n', 1)[1]
+    text = re.split(r'\n[^\n]+\n[=~-]{4,}\n', text.split('\n', 1)[1])[0]
+    found, block = [], None
+    for line in text.splitlines():
+        if line.startswith('\t# '):
+            block = []
+            found.append((line[3:], block))
+        elif line.startswith('\t') and block is not None:
+            block.append(line[1:])
+        elif line.strip():
+            block = None
+    return [(command, '\n'.join(output).strip()) for command, output in found]
+
+
+def in_order(want, got):
+    """Whether each line of one text is a part of the other, in this order."""
+    place = 0
+    for line in want.splitlines():
+        if line.strip() == '...':
+            continue
+        place = got.find(line.strip(), place)
+        if place < 0:
+            return line
+        place += len(line.strip())
+    return ''
+
+
+def check_example(heading, first):
+    """Each command of a section says what the guide shows; ids count from FIRST on."""
+    for command, want in examples(heading):
+        words = command.split()
+        if words[0] == 'kobjtree':
+            got = run(*(word.replace('desk', MODULE) if word == 'desk' else word
+                        for word in words[1:]))[1]
+            got = re.sub(r'(?m)(^| of |by: |<- \w+ of )(\d+)(?= \w+_type)',
+                         lambda m: f'{m[1]}{int(m[2]) - first + 1}', seen(got)).strip()
+            check(f'guide: {heading}: {command}', got, want)
+        elif words[0] == 'dmesg':
+            log = subprocess.run(['dmesg'], stdout=subprocess.PIPE, text=True, check=True).stdout
+            log = re.sub(r'left: (\d+)', lambda m: f'left: {int(m[1]) - first + 1}', seen(log))
+            check(f'guide: {heading}: {command}', in_order(want, log), '')
+
+
+def test_guide():
+    """The worked examples of the guide."""
+    do('desk', 'open', 'open')
+    check_example('Who holds my object?', lines()[0]['id'])
+    do('shut', 'undesk')
+    do('forget')
+    check_example('My driver leaks', lines()[0]['id'])
+    do('remember')
+    with open('/dev/kmsg', 'w', encoding='ascii') as log:
+        log.write('kobjtree-expect: lamp_type: put of an object that is gone\n')
+    do('put_again')
+    check_example('KASAN blames kobjtree', 0)
+
+
+def test_recorders():
+    """The lines of the guide for trace-cmd record what they say."""
+    lines_of = re.findall(r'``trace-cmd (record .*?) sleep 10``', read(GUIDE))
+    wanted = (('desk_type', 'kobjtree_last_put'), ('gadget_type', 'kobjtree_drained'),
+              ('desk_type', 'kobjtree_init'))
+    deeds = 'for deed in desk undesk device mark unbind close; do echo $deed >' \
+            f'/sys/module/{MODULE}/parameters/do; done'
+    for text, (kind, event) in zip(lines_of, wanted):
+        args = shlex.split(text)
+        subprocess.run(['trace-cmd', *args, '-o', '/run/trace.dat', 'sh', '-c', deeds],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        report = subprocess.run(['trace-cmd', 'report', '-i', '/run/trace.dat'],
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                check=False).stdout
+        write(TRACE + 'events/kobjtree/filter', '0')
+        check(f'guide: trace-cmd {text}', bool(re.search(f'{event}: +{kind}', report)), True)
+
+
 def test_errors():
     """What the tool says where it cannot work, in one line."""
     def stderr(*args):
@@ -288,23 +461,29 @@ def test_errors():
 
 def test_unload():
     """An rmmod that waits names what it waits for."""
-    do('lose')
+    do('forget')
     ident = lines()[0]['id']
     with subprocess.Popen(['rmmod', MODULE]) as rmmod:
         end = time.monotonic() + 20
         while not lines()[0]['unloading'] and time.monotonic() < end:
             time.sleep(0.1)
-        check('leaks: what rmmod waits for', run('leaks'),
-              (1, f'{ident} lamp_type: 1 from outside, and rmmod of {MODULE} waits for it\n'))
-        do('find')
+        check('leaks: what rmmod waits for', run('leaks')[1].splitlines()[0],
+              f'{ident} lamp_type: 1 from outside (1 session), and rmmod of {MODULE} waits for it')
+        while b'from outside' not in subprocess.run(
+                'dmesg | grep "kobjtree: left: .* lamp_type"', shell=True, check=False,
+                stdout=subprocess.PIPE).stdout and time.monotonic() < end:
+            time.sleep(0.2)
+        check_example('My rmmod hangs', ident)
+        do('remember')
         check('rmmod goes on', rmmod.wait(), 0)
 
 
 def main():
     """All tests; the exit status."""
     print(f'TAP version 13\n1..{TESTS}')
-    for test in (test_objects, test_states, test_large, test_storm, test_leaks, test_trace,
-                 test_errors, test_unload):
+    for test in (test_objects, test_holders, test_types, test_states, test_large, test_storm,
+                 test_leaks, test_trace, test_delays, test_recorders, test_errors, test_guide,
+                 test_unload):
         test()
     return len(results) != TESTS or not all(results)
 

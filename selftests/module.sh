@@ -29,7 +29,7 @@ drop() {
 }
 
 echo "TAP version 13"
-echo "1..17"
+echo "1..19"
 
 # The release takes three seconds, and its module is unloaded at once.
 load deferred
@@ -50,6 +50,11 @@ logged "kobjtree_test_forgetful: released"
 ok $? "its rmmod has waited all the same"
 logged "kobjtree: kobjtree_test_forgetful .*kobjtree_owner_barrier()"
 ok $? "the log names the module and what it lacks"
+logged "kobjtree: left: [0-9]* forgetful_type, 0 references, 0 from outside"
+ok $? "and what is left of it"
+dmesg | grep -A9 "kobjtree: forgetful_type: last put by modprobe" |
+	grep -q "kobjtree_last_put_async+"
+ok $? "and how that came to its end"
 
 # The keeper's object holds the lender's, and has an action of a third module.
 load keeper

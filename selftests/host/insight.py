@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOOL = next(path for path in (os.path.join(HERE, up, 'kobjtree') for up in
                               ('../../tools', '../../../../kobjtree')) if os.path.isfile(path))
 
-TESTS = 29
+TESTS = 32
 results = []
 
 
@@ -125,6 +125,27 @@ def test_leaks():
           (1, '4 queue_type: 1 from outside, and it is new; keeps 2 more\n'))
 
 
+def test_holders():
+    """References with a name."""
+    taken = ('2 of kind file, taken by\n', '  cam_open+0x10/0x40 [cam]\n', '  chrdev_open+0x1/0x2\n',
+             '  do_dentry_open+0x1/0x2\n', '  vfs_open+0x1/0x2\n', '  path_openat+0x1/0x2\n',
+             '1 of kind timer, taken by\n', '  cam_start+0x1/0x2\n')
+    check('why: who took each reference that a holder has', on('holders.jsonl', 'why', 'cam_type')[1],
+          '2 cam_type: unbound, device cam.0, module cam\n'
+          '  4 references: 4 from outside (2 file, 1 timer), 0 of edges and members\n'
+          + ''.join('  ' + line for line in taken) +
+          '  kept by: 2 cam_type <- 4 from outside (2 file, 1 timer)\n')
+    check('why: and who holds what keeps it', on('holders.jsonl', 'why', 'sensor_type')[1],
+          '1 sensor_type: alive, module cam\n'
+          '  1 references: 0 from outside, 1 of edges and members\n'
+          '  slot of 2 cam_type, unbound, device cam.0, module cam\n'
+          '  kept by: 1 sensor_type <- slot of 2 cam_type <- 4 from outside (2 file, 1 timer)\n'
+          + ''.join('    ' + line for line in taken))
+    check('leaks: the same', on('holders.jsonl', 'leaks'),
+          (1, '2 cam_type: 4 from outside (2 file, 1 timer), and its device cam.0 is gone; '
+              'keeps 1 more\n' + ''.join('  ' + line for line in taken)))
+
+
 def test_diff():
     """diff"""
     names = snapshot('streaming.jsonl'), snapshot('unbound.jsonl')
@@ -174,7 +195,7 @@ def test_errors():
 def main():
     """All tests; the exit status."""
     print(f'TAP version 13\n1..{TESTS}')
-    for test in (test_list, test_tree, test_why, test_leaks, test_diff, test_svg, test_errors):
+    for test in (test_list, test_tree, test_why, test_leaks, test_holders, test_diff, test_svg, test_errors):
         test()
     return len(results) != TESTS or not all(results)
 

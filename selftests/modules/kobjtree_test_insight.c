@@ -11,6 +11,7 @@
 #include <linux/delay.h>
 #include <linux/kobjtree.h>
 #include <linux/kobjtree_bind.h>
+#include <linux/kobjtree_holder.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -19,6 +20,7 @@
 
 #define HUB_EDGES	1000
 #define STORM_MS	3000
+#define FILES		2
 
 struct lamp {
 	struct kobjtree tree;
@@ -70,6 +72,8 @@ static struct pair *pair;
 static struct gadget *gadget;
 static struct lamp *lost;
 static struct platform_device *pdev;
+static struct kobjtree_holder files[FILES], timer, session;
+static int nr_files;
 
 static int do_desk(void)
 {
@@ -97,6 +101,40 @@ static int do_take(void)
 static int do_give_back(void)
 {
 	kobjtree_put(&desk->tree);
+	return 0;
+}
+
+/* References with a name, by functions that the stacks name. */
+static noinline void desk_open(struct kobjtree_holder *file)
+{
+	kobjtree_holder_get(file, &desk->tree, "file");
+	barrier();
+}
+
+static int do_open(void)
+{
+	if (nr_files == FILES)
+		return -EMFILE;
+	desk_open(&files[nr_files++]);
+	return 0;
+}
+
+static int do_shut(void)
+{
+	while (nr_files)
+		kobjtree_holder_put(&files[--nr_files], &desk->tree);
+	return 0;
+}
+
+static int do_arm(void)
+{
+	kobjtree_holder_get(&timer, &desk->tree, "timer");
+	return 0;
+}
+
+static int do_disarm(void)
+{
+	kobjtree_holder_put(&timer, &desk->tree);
 	return 0;
 }
 
@@ -156,6 +194,53 @@ static int do_lose(void)
 static int do_find(void)
 {
 	kobjtree_put(&lost->tree);
+	return 0;
+}
+
+/* A session that nobody closes. */
+static noinline int lamp_open(void)
+{
+	int ret = do_lose();
+
+	if (!ret)
+		kobjtree_holder_give(&session, &lost->tree, "session");
+	return ret;
+}
+
+static int do_forget(void)
+{
+	return lamp_open();
+}
+
+static int do_remember(void)
+{
+	kobjtree_holder_put(&session, &lost->tree);
+	return 0;
+}
+
+/* A put too many: the pointer is to what is gone. */
+static noinline void lamp_close(void)
+{
+	kobjtree_put(&lost->tree);
+	barrier();
+}
+
+/* Not the same code as above, or the compiler makes one of them. */
+static noinline void lamp_close_again(void)
+{
+	barrier();
+	kobjtree_put(&lost->tree);
+	barrier();
+}
+
+static int do_put_again(void)
+{
+	int ret = do_lose();
+
+	if (ret)
+		return ret;
+	lamp_close();
+	lamp_close_again();
 	return 0;
 }
 
@@ -270,6 +355,10 @@ static const struct {
 	{ "desk", do_desk },
 	{ "take", do_take },
 	{ "give_back", do_give_back },
+	{ "open", do_open },
+	{ "shut", do_shut },
+	{ "arm", do_arm },
+	{ "disarm", do_disarm },
 	{ "unlink", do_unlink },
 	{ "undesk", do_undesk },
 	{ "undesk_async", do_undesk_async },
@@ -277,6 +366,9 @@ static const struct {
 	{ "unhub", do_unhub },
 	{ "lose", do_lose },
 	{ "find", do_find },
+	{ "forget", do_forget },
+	{ "remember", do_remember },
+	{ "put_again", do_put_again },
 	{ "circle", do_circle },
 	{ "uncircle", do_uncircle },
 	{ "device", do_device },
