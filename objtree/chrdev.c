@@ -73,9 +73,10 @@ static const struct file_operations kobjtree_chrdev_closed_fops = {
  */
 static void kobjtree_chrdev_detach(struct file *file)
 {
+	const struct file_operations *closed = &kobjtree_chrdev_closed_fops;
 	struct kobjtree_chrdev *chr = kobjtree_chrdev_of(file);
 
-	replace_fops(file, fops_get(&kobjtree_chrdev_closed_fops));
+	replace_fops(file, fops_get(closed));
 	kobjtree_put(&chr->bound->tree);
 }
 

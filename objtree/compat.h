@@ -79,7 +79,9 @@
 /* The callback that returns nothing; no other struct of ours has both. */
 #define remove	remove_new
 
-static inline size_t list_count_nodes(struct list_head *head)
+/* Some 6.1 have it. */
+#define list_count_nodes	compat_list_count_nodes
+static inline size_t compat_list_count_nodes(struct list_head *head)
 {
 	struct list_head *pos;
 	size_t count = 0;
