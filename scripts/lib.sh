@@ -236,7 +236,8 @@ convert_media() {
 	depmod -b "$media_root" "$release"
 }
 
-# module_root KDIR: what modprobe -d wants, the kernel's modules and ours
+# module_root KDIR: what modprobe -d wants, the kernel's modules and ours; the core is
+# in $modules_in, if not in objtree
 module_root() {
 	local release order
 
@@ -257,9 +258,9 @@ module_root() {
 			-exec cp -t "$root/lib/modules/$release/updates" {} +
 	depmod -b "$root" "$release"
 	# those of samples/ and selftests/ are for programs to load
-	names() { grep "^objtree/$1[^/]*$" <<<"$order" | sed 's,.*/,,; s/\.ko$//'; }
+	names() { grep "^${modules_in-objtree}/$1[^/]*$" <<<"$order" | sed 's,.*/,,; s/\.ko$//'; }
 	names kobjtree >"$root/modules"
-	names tests/ >"$root/tests"
+	names tests/ >"$root/tests" || true
 }
 
 # The scripts of selftests/ print TAP in the guest; they find there what its
@@ -274,7 +275,7 @@ programs() {
 	[ -f "$top/selftests/Makefile" ] || return 0
 	ksft=$("$top/scripts/kernel" --kernel "$1" source)/tools/testing/selftests
 	mkdir -p "$BIN/media_tests"
-	make -s -C "$top/selftests" OUTPUT="$BIN" KSFT="$ksft" >&2 ||
+	make -s -C "$top/selftests" OUTPUT="$BIN" TEST_GEN_MODS_DIR= KSFT="$ksft" >&2 ||
 		die "building selftests failed"
 	# the kernel's own, for media_loops.sh
 	[ ! -d "$ksft/media_tests" ] ||

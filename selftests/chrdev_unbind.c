@@ -20,7 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "../samples/sensor.h"
+#include "sensor.h"
 #include "fault.h"
 #include "unbind.h"
 

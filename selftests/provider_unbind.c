@@ -16,7 +16,7 @@
 #include <sys/klog.h>
 #include <sys/syscall.h>
 
-#include "../samples/sensor.h"
+#include "sensor.h"
 #include "unbind.h"
 
 /* === Devices === */

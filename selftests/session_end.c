@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-#include "../samples/sensor.h"
+#include "sensor.h"
 #include "unbind.h"
 
 static int unload_ms = 3000;
