@@ -12,3 +12,7 @@ s/&(dev)->v4l2_dev/\&(d)->v4l2.dev/
 	/^open_unlock:$/d
 	/mutex_unlock/d
 }
+/->translen$/ {
+	N
+	s/translen\n\t    || /translen ||\n\t    /
+}
