@@ -33,6 +33,19 @@ proof:
 fuzz:
 	@$(MAKE) -s -C userspace OUTPUT=$(or $(KOBJTREE_CACHE),$(HOME)/.cache/kobjtree)/userspace fuzz
 
+docs:
+	@scripts/docs
+	@echo out/docs/index.html
+
+graft:
+	@scripts/graft $(if $(COPY),--copy) $(if $(UNDO),--undo) '$(KSRC)'
+
+series:
+	@scripts/series $(if $(CHECK),--check)
+
+package:
+	@scripts/package
+
 help:
 	@echo 'make               the modules, for the running kernel or KDIR='
 	@echo 'make test          every test, in User-Mode Linux; T=SUITE[.TEST] for some, KERNEL=6.12|6.1'
@@ -43,9 +56,13 @@ help:
 	@echo 'make bench         what it costs, beside kref, devres, SRCU, ...; ANYWAY=1 on a busy machine'
 	@echo 'make proof         models of the protocols; every small graph and short sequence: a minute'
 	@echo 'make fuzz TIME=S   random sequences of operations against a model, for S seconds'
+	@echo 'make docs          all documents as HTML, with the numbers of the last make bench'
+	@echo 'make graft KSRC=   put kobjtree into a kernel tree; COPY=1 for copies, UNDO=1 to take it out'
+	@echo 'make series        the patches that one would send; CHECK=1 builds and tests each'
+	@echo 'make package       a Debian package, built by DKMS for the kernels that have headers here'
 	@echo 'make clean         remove what make built here'
 	@echo
 	@echo 'Kernels and test builds are kept in $${KOBJTREE_CACHE:-~/.cache/kobjtree}.'
 
 .DEFAULT_GOAL := modules
-.PHONY: modules clean test storm matrix check demo bench proof fuzz help
+.PHONY: modules clean test storm matrix check demo bench proof fuzz docs graft series package help

@@ -16,6 +16,7 @@ PLACES = [
     (r'objtree/(.*)', r'lib/kobjtree/\1'),
     (r'samples/(.*)', r'samples/kobjtree/\1'),
     (r'selftests/(.*)', r'tools/testing/selftests/kobjtree/\1'),
+    (r'bench/(.*)', r'tools/testing/kobjtree/bench/\1'),
     (r'userspace/(.*)', r'tools/testing/kobjtree/\1'),
     (r'tools/(.*)', r'tools/kobjtree/\1'),
 ]
