@@ -74,6 +74,9 @@ typedef unsigned int gfp_t;
 	static __attribute__((constructor)) void shim_init(void) { (void)f(); }
 #define THIS_MODULE		NULL
 #define KBUILD_MODNAME		"shim"
+#define __KBUILD_MODNAME	shim
+#define ___PASTE(a, b)		a##b
+#define __PASTE(a, b)		___PASTE(a, b)
 
 /* Each time, not once. It is weak, and ends the program. */
 void shim_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -55,7 +55,8 @@ struct kobjtree_owner {
 void kobjtree_owner_work(struct work_struct *work);
 void __kobjtree_owner_barrier(struct kobjtree_owner *owner);
 
-/* Weak, so that the units of one module share one record. */
+/* Weak, so that the units of one module share one record, also when built in. */
+#define __kobjtree_owner	__PASTE(__kobjtree_owner_of_, __KBUILD_MODNAME)
 extern struct kobjtree_owner __kobjtree_owner;
 struct kobjtree_owner __weak __kobjtree_owner = {
 	.module = THIS_MODULE,
