@@ -6,7 +6,8 @@
  * put of the first one returns.
  *
  * A million objects where nothing but the core is slow, fewer under KASAN,
- * where an allocation alone costs a fraction of a millisecond.
+ * where an allocation alone costs a fraction of a millisecond, and with
+ * DEBUG_OBJECTS, which finds each of them in a list.
  */
 #include <kunit/test.h>
 #include <linux/kobjtree.h>
@@ -16,7 +17,8 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#define SCALE		(IS_ENABLED(CONFIG_KASAN) ? 1000UL : 1000000UL)
+#define SCALE		(IS_ENABLED(CONFIG_KASAN) || \
+			 IS_ENABLED(CONFIG_DEBUG_OBJECTS) ? 1000UL : 1000000UL)
 #define SCALE_EDGES	3
 #define SCALE_STACK	512
 
