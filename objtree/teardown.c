@@ -21,6 +21,7 @@
  */
 #include <linux/hash.h>
 #include <linux/kobjtree_holder.h>
+#include <linux/prefetch.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -30,12 +31,17 @@
 
 #define KOBJTREE_TASK_BITS	6
 
+/* How many edges before its drop what an edge holds is fetched. */
+#define KOBJTREE_AHEAD		8
+
 struct kobjtree_cascade {
 	struct hlist_node node;
 	struct task_struct *task;
 	struct kobjtree *top;
 	struct kobjtree *joined;
 	struct kobjtree **joined_tail;
+	const struct kobjtree *scouted;	/* whose edges are fetched ahead */
+	unsigned long scout;		/* the next of them */
 };
 
 /* The cascades that run, by task. */
@@ -157,6 +163,27 @@ static bool kobjtree_step_action(struct kobjtree_cascade *c,
 	return true;
 }
 
+/* A cold object costs what many warm ones do. */
+static void kobjtree_fetch_ahead(struct kobjtree_cascade *c,
+				 const struct kobjtree *obj)
+{
+	struct kobjtree_edge *edge;
+	int n = 1;
+
+	if (c->scouted != obj) {
+		c->scouted = obj;
+		c->scout = obj->head;
+		n = KOBJTREE_AHEAD;
+		prefetchw(kobjtree_slot_held(obj));
+	}
+	for (; n && c->scout && kobjtree_kind(c->scout) == KOBJTREE_KIND_EDGE; n--) {
+		edge = container_of(kobjtree_node(c->scout), struct kobjtree_edge,
+				    node);
+		prefetchw(kobjtree_edge_held(edge));
+		c->scout = edge->node.next;
+	}
+}
+
 static struct kobjtree *kobjtree_pop_edge(struct kobjtree *obj)
 {
 	struct kobjtree_edge *edge = container_of(kobjtree_node(obj->head),
@@ -183,8 +210,11 @@ static struct kobjtree *kobjtree_pop_edge(struct kobjtree *obj)
 /* Step 4: the newest edge; false when there is none left. */
 static bool kobjtree_step_edge(struct kobjtree_cascade *c, struct kobjtree *obj)
 {
-	struct kobjtree *held = kobjtree_pop_edge(obj);
+	struct kobjtree *held;
 
+	if (obj->head)
+		kobjtree_fetch_ahead(c, obj);
+	held = kobjtree_pop_edge(obj);
 	if (!held)
 		return false;
 	trace_kobjtree_unlink(obj, held);
@@ -221,6 +251,8 @@ static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 	struct kobjtree_owner *owner = obj->type->owner;
 	struct kobjtree *container = obj->slot;
 
+	if (c->scouted == obj)
+		c->scouted = NULL;
 	kobjtree_debug_free(obj);
 	kobjtree_forget(obj);
 	trace_kobjtree_free(obj);
