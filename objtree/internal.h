@@ -166,7 +166,7 @@ void kobjtree_free_memory(struct kobjtree *obj);
 
 /* owner.c */
 void kobjtree_owner_get(struct kobjtree_owner *owner);
-void kobjtree_owner_put(struct kobjtree_owner *owner);
+void kobjtree_owner_put(struct kobjtree_owner *owner, long nr);
 void kobjtree_defer(struct kobjtree *obj);
 int kobjtree_owner_start(void);
 void kobjtree_owner_stop(void);

@@ -124,7 +124,7 @@ static int kobjtree_action_add(struct kobjtree *obj,
 	kobjtree_owner_get(owner);
 	if (kobjtree_node_hang(obj, &action->node, KOBJTREE_KIND_ACTION))
 		return 0;
-	kobjtree_owner_put(owner);
+	kobjtree_owner_put(owner, 1);
 	return -ENODEV;
 }
 
@@ -180,7 +180,7 @@ void kobjtree_end_action(struct kobjtree_action *action, bool call)
 	if (owner & KOBJTREE_ACTION_ALLOC)
 		kfree(action);
 	owner &= ~KOBJTREE_ACTION_ALLOC;
-	kobjtree_owner_put((struct kobjtree_owner *)owner);
+	kobjtree_owner_put((struct kobjtree_owner *)owner, 1);
 }
 
 static struct kobjtree_action *kobjtree_take_action(struct kobjtree *obj,

@@ -41,9 +41,9 @@ void kobjtree_owner_get(struct kobjtree_owner *owner)
 	atomic_long_inc(&owner->count);
 }
 
-void kobjtree_owner_put(struct kobjtree_owner *owner)
+void kobjtree_owner_put(struct kobjtree_owner *owner, long nr)
 {
-	if (atomic_long_dec_and_test(&owner->count))
+	if (atomic_long_sub_and_test(nr, &owner->count))
 		wake_up_all(&kobjtree_owner_wait);
 }
 
@@ -58,7 +58,7 @@ void kobjtree_defer(struct kobjtree *obj)
 	trace_kobjtree_defer(obj);
 	if (llist_add(&obj->llist, &owner->deferred))
 		queue_work(kobjtree_wq, &owner->work);
-	kobjtree_owner_put(owner);
+	kobjtree_owner_put(owner, 1);
 }
 
 /* The worker; the last object may take its module along. */

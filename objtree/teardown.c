@@ -42,6 +42,8 @@ struct kobjtree_cascade {
 	struct kobjtree **joined_tail;
 	const struct kobjtree *scouted;	/* whose edges are fetched ahead */
 	unsigned long scout;		/* the next of them */
+	struct kobjtree_owner *owner;	/* of the last objects that went */
+	long gone;			/* how many it still counts */
 };
 
 /* The cascades that run, by task. */
@@ -118,6 +120,31 @@ static void kobjtree_push_joined(struct kobjtree_cascade *c)
 	c->joined_tail = &c->joined;
 }
 
+/* === What went === */
+
+/*
+ * An owner is told at once of all its objects that went one after the other, and
+ * before anybody else's callback, which may wait for that owner. One of its own
+ * cannot: the object that it is called for counts.
+ */
+static void kobjtree_tell_owner(struct kobjtree_cascade *c,
+				const struct kobjtree_owner *next)
+{
+	if (c->owner == next)
+		return;
+	if (c->owner)
+		kobjtree_owner_put(c->owner, c->gone);
+	c->owner = NULL;
+	c->gone = 0;
+}
+
+static void kobjtree_gone(struct kobjtree_cascade *c, struct kobjtree_owner *owner)
+{
+	kobjtree_tell_owner(c, owner);
+	c->owner = owner;
+	c->gone++;
+}
+
 /* === One step === */
 
 static void kobjtree_set_phase(struct kobjtree *obj, u8 phase)
@@ -134,6 +161,7 @@ static void kobjtree_step_release(struct kobjtree_cascade *c,
 	trace_kobjtree_release(obj);
 	kobjtree_history_note(obj, KOBJTREE_DID_RELEASE);
 	if (obj->type->release) {
+		kobjtree_tell_owner(c, obj->type->owner);
 		kobjtree_lockdep_begin(obj);
 		obj->type->release(obj);
 		kobjtree_lockdep_end(obj);
@@ -156,6 +184,7 @@ static bool kobjtree_step_action(struct kobjtree_cascade *c,
 
 	if (!action)
 		return false;
+	kobjtree_tell_owner(c, NULL);
 	kobjtree_lockdep_begin(obj);
 	kobjtree_end_action(action, true);
 	kobjtree_lockdep_end(obj);
@@ -242,7 +271,7 @@ static void kobjtree_free_rcu(struct rcu_head *rcu)
 	struct kobjtree_owner *owner = obj->type->owner;
 
 	kobjtree_free_now(obj);
-	kobjtree_owner_put(owner);
+	kobjtree_owner_put(owner, 1);
 }
 
 /* Step 6; @obj is off the stack and may be gone afterwards. */
@@ -268,10 +297,12 @@ static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 		kobjtree_poison(obj);
 		kobjtree_put_held(c, container);
 	} else {
+		if (obj->type->free)
+			kobjtree_tell_owner(c, owner);
 		kobjtree_free_now(obj);
 		kobjtree_push_joined(c);
 	}
-	kobjtree_owner_put(owner);
+	kobjtree_gone(c, owner);
 }
 
 static void kobjtree_step(struct kobjtree_cascade *c)
@@ -312,6 +343,7 @@ void kobjtree_teardown(struct kobjtree *obj)
 	}
 	scoped_guard(spinlock, &tasks->lock)
 		hlist_del(&c.node);
+	kobjtree_tell_owner(&c, NULL);
 }
 
 /* === The last put === */

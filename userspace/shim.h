@@ -194,6 +194,9 @@ typedef struct { int refs; } refcount_t;
 typedef struct { long counter; } atomic_long_t;
 struct kref { refcount_t refcount; };
 
+/* Of kobjtree_holder.h, which is empty here. */
+void kobjtree_last_put_unexpected(struct kref *ref);
+
 static inline void kref_init(struct kref *k) { k->refcount.refs = 1; }
 static inline int kref_read(const struct kref *k) { return READ_ONCE(k->refcount.refs); }
 
@@ -245,8 +248,8 @@ typedef struct { int counter; } atomic_t;
 	__atomic_fetch_sub(&(p)->counter, n, __ATOMIC_RELEASE)
 
 #define atomic_long_inc(p)	__atomic_fetch_add(&(p)->counter, 1, __ATOMIC_SEQ_CST)
-#define atomic_long_dec_and_test(p) \
-	(__atomic_fetch_sub(&(p)->counter, 1, __ATOMIC_SEQ_CST) == 1)
+#define atomic_long_sub_and_test(i, p) \
+	(__atomic_sub_fetch(&(p)->counter, (i), __ATOMIC_SEQ_CST) == 0)
 #define atomic_long_read(p)	READ_ONCE((p)->counter)
 #define atomic_long_read_acquire(p) smp_load_acquire(&(p)->counter)
 

@@ -158,6 +158,48 @@ static void barrier_does_not_wait_for_plain_objects(struct kunit *test)
 	kobjtree_put(&plain->tree);
 }
 
+/* === Objects of two modules in one teardown === */
+
+/* As if of another module, which nobody lists. */
+static LIST_HEAD(other_list);
+static struct kobjtree_owner other_owner = {
+	.name = "other",
+	.work = __WORK_INITIALIZER(other_owner.work, kobjtree_owner_work),
+};
+
+static long seen_by_other;
+
+static void other_release(struct kobjtree *obj)
+{
+	seen_by_other = atomic_long_read(&__kobjtree_owner.count);
+}
+
+DEFINE_KOBJTREE_TYPE(other_type, struct plain, tree, .release = other_release);
+
+/* plain -> 2, 1; plain -> other, the oldest: it could wait for 1 and 2 */
+static void what_went_does_not_count_in_a_release_of_another_module(struct kunit *test)
+{
+	struct kobjtree_type type = other_type;
+	struct test_node *one = node_new(test, 1);
+	struct test_node *two = node_new(test, 2);
+	struct plain *plain = plain_new(test);
+	struct plain *other;
+
+	list_add(&other_owner.node, &other_list);
+	type.owner = &other_owner;
+	other = kobjtree_alloc(struct plain, tree, &type, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	kobjtree_hold_give(&plain->tree, &other->tree);
+	kobjtree_hold_edge_give(&plain->tree, &plain->edge, &one->tree);
+	KUNIT_ASSERT_EQ(test, kobjtree_link_give(&plain->tree, NULL, &two->tree), 0);
+	seen_by_other = -1;
+	kobjtree_put(&plain->tree);
+	KUNIT_EXPECT_EQ(test, seen_by_other, 0L);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&other_owner.count), 0L);
+	list_del(&other_owner.node);
+	expect_log(test, test->priv, "r2 f2 r1 f1");
+}
+
 /* === Callbacks that run === */
 
 struct gate {
@@ -359,6 +401,7 @@ static struct kunit_case module_cases[] = {
 	KUNIT_CASE(barrier_waits_for_what_another_owner_holds),
 	KUNIT_CASE(barrier_waits_for_a_member),
 	KUNIT_CASE(barrier_does_not_wait_for_plain_objects),
+	KUNIT_CASE(what_went_does_not_count_in_a_release_of_another_module),
 	KUNIT_CASE(barrier_waits_until_a_deferred_release_has_returned),
 	KUNIT_CASE(barrier_waits_until_an_action_has_returned),
 	KUNIT_CASE(deferred_puts_queue_behind_their_own_owner_only),
