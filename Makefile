@@ -12,6 +12,9 @@ modules clean:
 test:
 	@scripts/test --kernel $(KERNEL) $(if $(T),'$(T)')
 
+drivers:
+	@scripts/test --kernel $(KERNEL) --drivers
+
 storm:
 	@STORM=60 scripts/test --kernel $(KERNEL)
 
@@ -48,8 +51,9 @@ package:
 
 help:
 	@echo 'make               the modules, for the running kernel or KDIR='
-	@echo 'make test          every test, in User-Mode Linux; T=SUITE[.TEST] for some, KERNEL=6.12|6.1'
-	@echo 'make storm         every test, and each storm of unbinds for a minute'
+	@echo 'make test          the tests, in User-Mode Linux; T=SUITE[.TEST] for some, KERNEL=6.12|6.1'
+	@echo 'make drivers       those for drivers and cores of the kernel, as they are and converted'
+	@echo 'make storm         both, and each storm of unbinds for a minute'
 	@echo "make matrix        all of it on every kernel; ONLY='6.12-* *-plain' for some rows"
 	@echo 'make check         style, documentation and static checks'
 	@echo 'make demo          unplug a device in use, with and without kobjtree'
@@ -65,4 +69,4 @@ help:
 	@echo 'Kernels and test builds are kept in $${KOBJTREE_CACHE:-~/.cache/kobjtree}.'
 
 .DEFAULT_GOAL := modules
-.PHONY: modules clean test storm matrix check demo bench proof fuzz docs graft series package help
+.PHONY: modules clean test drivers storm matrix check demo bench proof fuzz docs graft series package help

@@ -41,7 +41,7 @@ static unsigned long seed;
 module_param(seed, ulong, 0444);
 MODULE_PARM_DESC(seed, "of the sequence, 0 for a random one");
 
-static unsigned long operations = IS_ENABLED(CONFIG_KASAN) ? 40000 : 1000000;
+static unsigned long operations = IS_ENABLED(CONFIG_KASAN) ? 10000 : 1000000;
 module_param(operations, ulong, 0444);
 MODULE_PARM_DESC(operations, "how many in all");
 
