@@ -8,6 +8,8 @@
 
 #include <pthread.h>
 
+#include "internal.h"
+
 #define MANY		70	/* more than two batches of a walk */
 #define DEEP		100000
 
@@ -124,6 +126,22 @@ static void without_type(void)
 	expect_warnings(1, "init without a type");
 	kobjtree_put(&o.tree);
 	CHECK(!count());
+}
+
+static void of_a_cache(void)
+{
+	static struct kmem_cache cache = { sizeof(struct object) }, *cachep = &cache;
+	static const struct kobjtree_type cached = {
+		.name = "cached",
+		.owner = &__kobjtree_owner,
+		.offset = offsetof(struct object, tree),
+		.cache = &cachep,
+	};
+	struct object *o = kobjtree_alloc(struct object, tree, &cached, GFP_KERNEL);
+
+	CHECK(cache.used == 1);
+	kobjtree_put(&o->tree);
+	CHECK(!cache.used);
 }
 
 static void put_in_atomic(void)
@@ -306,6 +324,98 @@ static void deep(void)
 	expect_warnings(1, "closes a cycle");
 	CHECK(log_[0] == 'o' && !count());
 	memset(log_, 0, sizeof(log_));
+}
+
+/* Others are let in on the way, once for each step at least. */
+static void long_is_interruptible(void)
+{
+	struct object *a = object('a'), *top = object('t'), *o;
+	unsigned long before;
+	int i;
+
+	for (i = 0; i < MANY; i++)
+		if (!kobjtree_kzalloc(&a->tree, 1, GFP_KERNEL))
+			fail("memory");
+	before = current->rescheds;
+	kobjtree_put(&a->tree);
+	CHECK(current->rescheds - before >= 2 * MANY);	/* sorted, and freed */
+	a = top;
+	for (i = 0; i < MANY; i++, top = o) {
+		o = object('o');
+		kobjtree_hold_give(&o->tree, &top->tree);
+	}
+	before = current->rescheds;
+	CHECK(kobjtree_link(&a->tree, NULL, &top->tree) == -ELOOP);
+	expect_warnings(1, "closes a cycle");
+	CHECK(current->rescheds - before >= 2 * MANY);	/* looked at, and let go */
+	before = current->rescheds;
+	kobjtree_put(&top->tree);
+	CHECK(current->rescheds - before >= 3 * MANY);	/* released, dropped, freed */
+	memset(log_, 0, sizeof(log_));
+}
+
+/* Two objects, the weak references to which hang in one bucket */
+static void one_bucket(void)
+{
+	struct object *a = object('a'), *b = NULL, *unfit[2000];
+	struct kobjtree_weak to_a = {}, to_b = {};
+	int i, n = 0;
+
+	while (n < 2000) {
+		b = object('b');
+		if (kobjtree_bucket(&b->tree) == kobjtree_bucket(&a->tree))
+			break;
+		unfit[n++] = b;
+		b = NULL;
+	}
+	CHECK(b);
+	kobjtree_weak_set(&to_a, &a->tree);
+	kobjtree_weak_set(&to_b, &b->tree);
+	kobjtree_put(&a->tree);
+	CHECK(!to_a.hidden && kobjtree_weak_get(&to_b) == &b->tree);
+	kobjtree_put(&b->tree);
+	kobjtree_put(&b->tree);
+	CHECK(!to_b.hidden && hlist_empty(&kobjtree_bucket(&b->tree)->weak));
+	for (i = 0; i < n; i++)
+		kobjtree_put(&unfit[i]->tree);
+	memset(log_, 0, sizeof(log_));
+}
+
+/* What is to be called in process context says so, also where it would not sleep. */
+static void may_sleep(void)
+{
+	struct object *a = object('a'), *b = object('b');
+	struct kobjtree_gate gate;
+
+	kobjtree_gate_init(&gate, &a->tree);
+	kobjtree_unplug(&gate);
+	kobjtree_get(&a->tree);
+	current->atomic = true;
+	kobjtree_put(&a->tree);
+	expect_warnings(1, "sleeps");
+	kobjtree_unlink(&a->tree, &a->edge[0]);
+	expect_warnings(1, "sleeps");
+	kobjtree_drop(&a->tree, &b->tree);
+	expect_warnings(1, "sleeps");
+	__kobjtree_owner_barrier(&(struct kobjtree_owner){});
+	expect_warnings(1, "sleeps");
+	kobjtree_wake(&gate);
+	expect_warnings(1, "sleeps");
+	kobjtree_drain(&gate);
+	expect_warnings(1, "sleeps");
+	kobjtree_quiesce(&gate);
+	expect_warnings(1, "sleeps");
+	/* and what may be called anywhere does not */
+	kobjtree_hold_edge(&a->tree, &a->edge[0], &b->tree);
+	if (kobjtree_link(&a->tree, &a->edge[1], &b->tree))
+		fail("link");
+	kobjtree_put_async(&b->tree);
+	kobjtree_mark(&gate);
+	expect_warnings(0, "");
+	current->atomic = false;
+	CHECK(kobjtree_unlink(&a->tree, &a->edge[1]) && !a->edge[1].held);
+	kobjtree_put(&a->tree);
+	expect_log("ab");
 }
 
 /* === Deferral and module unload === */
@@ -681,12 +791,16 @@ static const struct {
 } tests[] = {
 	{ "an init without a type leaves an object that is nobody's",
 	  without_type },
+	{ "an object of a cache comes from there and goes there", of_a_cache },
 	{ "a last put where sleeping is illegal is deferred", put_in_atomic },
 	{ "a dead object that is got leaks its memory", get_of_dead },
 	{ "what the cascade drops, nobody else does", unlink_in_teardown },
 	{ "without memory nothing has changed", no_memory },
 	{ "the walk sees each of many edges", wide },
 	{ "a long chain needs no stack", deep },
+	{ "others are let in on the way", long_is_interruptible },
+	{ "a bucket for two objects", one_bucket },
+	{ "what may sleep says so", may_sleep },
 	{ "the barrier waits", barrier },
 	{ "the barrier says whom it waits for", barrier_reports },
 	{ "each owner is waited for by itself", two_owners },

@@ -6,8 +6,8 @@
  * thread at a time. There is no RCU: what the core frees after a grace period, it
  * frees at once.
  *
- * With SHIM_CHECK it warns as a debug kernel does: of a lock that is taken twice or
- * not given back, of a sleep under one, of a wake-up that does not come.
+ * With SHIM_CHECK it warns as a debug kernel does: of a lock that is not set up, taken
+ * twice or not given back, of a sleep under one, of a wake-up that does not come.
  *
  * Included before everything else; the <linux/...> headers that the core names
  * are empty files here.
@@ -47,10 +47,6 @@ typedef unsigned int gfp_t;
 #define IS_ERR_OR_NULL(p)	(!(p) || (uintptr_t)(p) >= (uintptr_t)-4095)
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
-#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
-#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
-#define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define prefetch(p)		__builtin_prefetch(p)
 #define prefetchw(p)		__builtin_prefetch(p, 1)
 #define size_add(a, b)		((a) + (b))
@@ -115,16 +111,41 @@ void shim_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct task_struct {
 	int locks;		/* that it has, with SHIM_CHECK */
 	bool atomic;		/* for a program to set: it must not sleep */
+	unsigned long rescheds;
 };
 
+/* Tasks are threads, or with SHIM_FIBERS what fibers.c lets take turns. */
+#ifdef SHIM_FIBERS
+extern struct task_struct *shim_current;
+extern unsigned int shim_dice;
+
+void shim_fibers(int n, void (*fn)(int me));
+unsigned int shim_roll(unsigned int n);
+void shim_switch(void);
+void shim_yield(void);
+
+#define current			shim_current
+#define sched_yield()		shim_switch()
+#else
 extern __thread struct task_struct shim_task;
 
 #define current			(&shim_task)
+#define shim_yield()		((void)0)
+#endif
+
+#define READ_ONCE(x)		\
+	(shim_yield(), __atomic_load_n(&(x), __ATOMIC_RELAXED))
+#define WRITE_ONCE(x, v)	\
+	(shim_yield(), __atomic_store_n(&(x), (v), __ATOMIC_RELAXED))
+#define smp_load_acquire(p)	\
+	(shim_yield(), __atomic_load_n(p, __ATOMIC_ACQUIRE))
+#define smp_store_release(p, v)	\
+	(shim_yield(), __atomic_store_n(p, v, __ATOMIC_RELEASE))
 
 #ifdef SHIM_CHECK
-#define shim_locks(n)		((void)(shim_task.locks += (n)))
+#define shim_locks(n)		((void)(current->locks += (n)))
 #define might_sleep()		\
-	({ if (shim_task.locks || shim_task.atomic) shim_warn("sleeps where it must not\n"); })
+	({ if (current->locks || current->atomic) shim_warn("sleeps where it must not\n"); })
 #else
 #define shim_locks(n)		((void)0)
 #define might_sleep()		((void)0)
@@ -132,17 +153,23 @@ extern __thread struct task_struct shim_task;
 
 /* === Locks: one locked operation and a store, as an uncontended spinlock === */
 
-typedef struct { struct task_struct *owner; } spinlock_t;
+typedef struct { struct task_struct *owner; bool set_up; } spinlock_t;
 struct mutex { spinlock_t lock; };
 
-#define DEFINE_SPINLOCK(n)	spinlock_t n
-#define DEFINE_MUTEX(n)		struct mutex n
-#define spin_lock_init(p)	((p)->owner = NULL)
+#define SHIM_UNLOCKED		{ NULL, true }
+#define DEFINE_SPINLOCK(n)	spinlock_t n = SHIM_UNLOCKED
+#define DEFINE_MUTEX(n)		struct mutex n = { SHIM_UNLOCKED }
+#define spin_lock_init(p)	((void)(*(p) = (spinlock_t)SHIM_UNLOCKED))
 
 static inline void shim_take(spinlock_t *lock)
 {
 	struct task_struct *owner = NULL;
 
+	shim_yield();
+#ifdef SHIM_CHECK
+	if (!lock->set_up)
+		shim_warn("takes a lock that was not set up\n");
+#endif
 	while (!__atomic_compare_exchange_n(&lock->owner, &owner, current, false,
 					    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		if (owner == current) {
@@ -157,6 +184,7 @@ static inline void shim_take(spinlock_t *lock)
 static inline void shim_give(spinlock_t *lock)
 {
 	__atomic_store_n(&lock->owner, NULL, __ATOMIC_RELEASE);
+	shim_yield();
 }
 
 static inline spinlock_t *shim_lock(spinlock_t *lock)
@@ -194,22 +222,22 @@ typedef struct { int refs; } refcount_t;
 typedef struct { long counter; } atomic_long_t;
 struct kref { refcount_t refcount; };
 
-/* Of kobjtree_holder.h, which is empty here. */
-void kobjtree_last_put_unexpected(struct kref *ref);
-
 static inline void kref_init(struct kref *k) { k->refcount.refs = 1; }
 static inline int kref_read(const struct kref *k) { return READ_ONCE(k->refcount.refs); }
 
 static inline void kref_get(struct kref *k)
 {
+	shim_yield();
 	if (unlikely(__atomic_fetch_add(&k->refcount.refs, 1, __ATOMIC_RELAXED) <= 0))
 		shim_warn("refcount_t: get of a dead object\n");
 }
 
 static inline bool refcount_dec_and_test(refcount_t *r)
 {
-	int old = __atomic_fetch_sub(&r->refs, 1, __ATOMIC_ACQ_REL);
+	int old;
 
+	shim_yield();
+	old = __atomic_fetch_sub(&r->refs, 1, __ATOMIC_ACQ_REL);
 	if (unlikely(old <= 0))
 		shim_warn("refcount_t: put of a dead object\n");
 	return old == 1;
@@ -241,15 +269,21 @@ typedef struct { int counter; } atomic_t;
 #define atomic_read_acquire(p)	smp_load_acquire(&(p)->counter)
 #define atomic_set(p, n)	WRITE_ONCE((p)->counter, n)
 #define atomic_set_release(p, n) smp_store_release(&(p)->counter, n)
-#define atomic_add(n, p)	((void)__atomic_fetch_add(&(p)->counter, n, __ATOMIC_RELAXED))
-#define atomic_dec_return_release(p) __atomic_sub_fetch(&(p)->counter, 1, __ATOMIC_RELEASE)
-#define atomic_inc_return_acquire(p) __atomic_add_fetch(&(p)->counter, 1, __ATOMIC_ACQUIRE)
+#define atomic_add(n, p)	\
+	(shim_yield(), (void)__atomic_fetch_add(&(p)->counter, n, __ATOMIC_RELAXED))
+#define atomic_dec_return_release(p) \
+	(shim_yield(), __atomic_sub_fetch(&(p)->counter, 1, __ATOMIC_RELEASE))
+#define atomic_inc_return_acquire(p) \
+	(shim_yield(), __atomic_add_fetch(&(p)->counter, 1, __ATOMIC_ACQUIRE))
+#define atomic_fetch_sub_relaxed(n, p) \
+	(shim_yield(), __atomic_fetch_sub(&(p)->counter, n, __ATOMIC_RELAXED))
 #define atomic_fetch_sub_release(n, p) \
-	__atomic_fetch_sub(&(p)->counter, n, __ATOMIC_RELEASE)
+	(shim_yield(), __atomic_fetch_sub(&(p)->counter, n, __ATOMIC_RELEASE))
 
-#define atomic_long_inc(p)	__atomic_fetch_add(&(p)->counter, 1, __ATOMIC_SEQ_CST)
+#define atomic_long_inc(p)	\
+	(shim_yield(), __atomic_fetch_add(&(p)->counter, 1, __ATOMIC_SEQ_CST))
 #define atomic_long_sub_and_test(i, p) \
-	(__atomic_sub_fetch(&(p)->counter, (i), __ATOMIC_SEQ_CST) == 0)
+	(shim_yield(), __atomic_sub_fetch(&(p)->counter, (i), __ATOMIC_SEQ_CST) == 0)
 #define atomic_long_read(p)	READ_ONCE((p)->counter)
 #define atomic_long_read_acquire(p) smp_load_acquire(&(p)->counter)
 
@@ -381,7 +415,7 @@ void shim_flush(void);
 #define call_rcu(h, f)		(f)(h)
 #define register_module_notifier(n) (shim_notifier = (n), 0)
 #define unregister_module_notifier(n) ((void)(n))
-#define cond_resched()		might_sleep()
+#define cond_resched()		({ might_sleep(); current->rescheds++; })
 #define msleep(n)		({ might_sleep(); (void)(n); })
 #define in_interrupt()		(current->atomic)
 #define irqs_disabled()		(current->locks > 0)
@@ -398,8 +432,8 @@ extern struct notifier_block *shim_notifier;
 
 typedef struct { spinlock_t lock; unsigned int wakes; } wait_queue_head_t;
 
-#define DECLARE_WAIT_QUEUE_HEAD(n) wait_queue_head_t n
-#define init_waitqueue_head(q)	(*(q) = (wait_queue_head_t){})
+#define DECLARE_WAIT_QUEUE_HEAD(n) wait_queue_head_t n = { SHIM_UNLOCKED }
+#define init_waitqueue_head(q)	((void)(*(q) = (wait_queue_head_t){ SHIM_UNLOCKED }))
 
 extern unsigned int shim_jiffy_us;	/* how long a jiffy is */
 
@@ -529,7 +563,7 @@ static inline void percpu_ref_reinit(struct percpu_ref *ref)
 
 /* === Memory === */
 
-struct kmem_cache { size_t size; };
+struct kmem_cache { size_t size; long used; };
 
 #ifdef SHIM_CHECK
 extern long shim_allocated;		/* how many are */
@@ -546,14 +580,16 @@ void shim_freed(const void *p);		/* weak; before it is */
 #define kfree(p)		free((void *)(p))
 #endif
 #define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
-#define kmem_cache_zalloc(c, gfp) kzalloc((c)->size, gfp)
-#define kmem_cache_free(c, p)	kfree(p)
+#define kmem_cache_zalloc(c, gfp) ((c)->used++, kzalloc((c)->size, gfp))
+#define kmem_cache_free(c, p)	((c)->used--, kfree(p))
 
 static inline int percpu_ref_init(struct percpu_ref *ref,
 				  void (*release)(struct percpu_ref *ref),
 				  unsigned int flags, gfp_t gfp)
 {
-	*ref = (struct percpu_ref){ .release = release, .dead = true };
+	*ref = (struct percpu_ref){
+		.lock = SHIM_UNLOCKED, .release = release, .dead = true,
+	};
 	ref->data = kzalloc(sizeof(*ref->data), gfp);
 	return ref->data ? 0 : -ENOMEM;
 }
