@@ -36,6 +36,9 @@ proof:
 fuzz:
 	@$(MAKE) -s -C userspace OUTPUT=$(or $(KOBJTREE_CACHE),$(HOME)/.cache/kobjtree)/userspace fuzz
 
+mutate:
+	@scripts/mutate $(ONLY)
+
 docs:
 	@scripts/docs
 	@echo out/docs/index.html
@@ -60,6 +63,7 @@ help:
 	@echo 'make bench         what it costs, beside kref, devres, SRCU, ...; ANYWAY=1 on a busy machine'
 	@echo 'make proof         models of the protocols; every small graph and short sequence: a minute'
 	@echo 'make fuzz TIME=S   random sequences of operations against a model, for S seconds'
+	@echo "make mutate        do the tests notice changes of the core? hours; ONLY='edge weak'"
 	@echo 'make docs          all documents as HTML, with the numbers of the last make bench'
 	@echo 'make graft KSRC=   put kobjtree into a kernel tree; COPY=1 for copies, UNDO=1 to take it out'
 	@echo 'make series        the patches that one would send; CHECK=1 builds and tests each'
@@ -69,4 +73,4 @@ help:
 	@echo 'Kernels and test builds are kept in $${KOBJTREE_CACHE:-~/.cache/kobjtree}.'
 
 .DEFAULT_GOAL := modules
-.PHONY: modules clean test drivers storm matrix check demo bench proof fuzz docs graft series package help
+.PHONY: modules clean test drivers storm matrix check demo bench proof fuzz mutate docs graft series package help
