@@ -12,6 +12,14 @@
 
 #include <linux/version.h>
 
+#ifdef CONFIG_FAULT_INJECTION
+#include <linux/fault-inject.h>
+#ifdef FAULT_ATTR_DNAME_LEN
+/* What fails on demand has a copy of its name, not a reference on its directory. */
+#define COMPAT_FAULT_ATTR_NAME
+#endif
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 
 #define file_to_v4l2_fh(file)	((struct v4l2_fh *)(file)->private_data)

@@ -72,6 +72,7 @@ unsigned int kobjtree_delay(void)
 
 #ifdef CONFIG_FAULT_INJECTION
 static DECLARE_FAULT_ATTR(kobjtree_fail);
+static struct dentry *kobjtree_fail_dir;
 
 /* True if the caller, who is about to allocate, is to fail. */
 bool kobjtree_fail_alloc(void)
@@ -85,16 +86,19 @@ void kobjtree_disturb_start(void)
 	if (!kobjtree_delay_seed)
 		kobjtree_delay_start(get_random_u32());
 #ifdef CONFIG_FAULT_INJECTION
-	fault_create_debugfs_attr("fail_kobjtree", NULL, &kobjtree_fail);
+	kobjtree_fail_dir = fault_create_debugfs_attr("fail_kobjtree", NULL,
+						      &kobjtree_fail);
 #endif
 }
 
 void kobjtree_disturb_stop(void)
 {
+#ifdef CONFIG_FAULT_INJECTION
+	debugfs_remove(kobjtree_fail_dir);
+#endif
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
-	if (!IS_ERR_OR_NULL(kobjtree_fail.dname)) {
-		debugfs_remove(kobjtree_fail.dname);
-		dput(kobjtree_fail.dname);
-	}
+#ifndef COMPAT_FAULT_ATTR_NAME
+	dput(kobjtree_fail.dname);	/* It has been given a reference. */
+#endif
 #endif
 }
