@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Applies to: arch/um/kernel/tlb.c
 //
-// A new process walks its own mappings without their lock, which lockdep reports
-// at the first fork, switching itself off for the rest of the boot.
+// Two walk the areas of an address space without its mmap_lock. Who flushes all of
+// it need not hold it; and a new process must not sleep for it, since the switch to
+// it has not ended yet. Nobody changes the areas meanwhile: there is one CPU, no
+// preemption, and nothing here sleeps. But lockdep, which is not told so, reports
+// the first walk, switching itself off for the rest of the boot.
 
 @@
-identifier mm;
 iterator name for_each_vma;
+identifier walker = {flush_tlb_mm, force_flush_all};
 @@
-force_flush_all(void)
+walker(...)
 {
 <...
-+ mmap_read_lock(mm);
++ rcu_read_lock();
   for_each_vma(...)
-  	fix_range(mm, ...);
-+ mmap_read_unlock(mm);
+  	fix_range(...);
++ rcu_read_unlock();
 ...>
 }
