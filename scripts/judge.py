@@ -38,6 +38,7 @@ HELP = '''exit codes: 0 pass, 1 cannot run, 2 splat, 3 memory leak, 4 test faile
 
 KERNEL_LINE = re.compile(r'\[ *\d+\.\d{6}\](?:\[ *[CT]\d+\])? (.*)')
 TAP_SUITE = re.compile(r' {4}# Subtest: ')
+SKIPPED = re.compile(r'^ *ok \d+ (?:- )?(.*?) # SKIP (\S.*)')
 TAP_HEADER = re.compile(r'K?TAP version \d+$')
 CUT, END_TRACE = '[ cut here ]', '[ end trace '
 SHOWN = 40      # lines of a splat in the report
@@ -179,6 +180,7 @@ class Verdict:
     def __init__(self):
         self.findings = []      # (kind, one line, further lines)
         self.passed = self.failed = self.skipped = 0
+        self.reasons = []       # of what was skipped
 
     def add(self, kind, line, more=()):
         self.findings.append((kind, line, list(more)))
@@ -192,6 +194,8 @@ class Verdict:
             for text in more:
                 print(f'  {text}', file=out)
             print(f'{name}: {kind}: {line}', file=out)
+        for line in self.reasons:
+            print(f'{name}: skipped: {line}', file=out)
         word = 'PASS' if self.kind() == 'pass' else f'FAIL ({self.kind()})'
         print(f'{name}: {word}: {self.passed} passed, {self.failed} failed, '
               f'{self.skipped} skipped', file=out)
@@ -252,7 +256,9 @@ def judge(log, kernel_source=None, need_tests=False, timed_out=None):
             else:
                 verdict.failed += 1
                 verdict.add('test', f'{name}: {status.lower()}', test_log)
-    if need_tests and verdict.passed + verdict.failed == 0:
+        verdict.reasons = [': '.join(match.groups()) for block in blocks
+                           for match in map(SKIPPED.search, block) if match]
+    if need_tests and verdict.passed + verdict.failed + verdict.skipped == 0:
         verdict.add('no-test', 'no test ran')
     return verdict
 

@@ -4,9 +4,11 @@
 #
 # BIN: where uhid_sensor is. MODULE_ROOT: where modprobe finds the modules.
 
-failed=0
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "${0%/*}/tap.sh"
+
 modprobe -a -d "${MODULE_ROOT:-/}" uhid hid_sensor_hub hid_sensor_custom_kobjtree ||
-	{ echo "1..0 # SKIP no HID sensors in this kernel"; exit 4; }
+	skip_all "no HID sensors in this kernel"
 
 "${BIN:-.}/uhid_sensor" hid_sensor_custom_kobjtree || failed=1
 rmmod hid_sensor_custom_kobjtree || failed=1

@@ -5,8 +5,12 @@
 #
 # BIN: where media_unbind is. MODULE_ROOT: where modprobe finds the modules.
 
-modprobe -d "${MODULE_ROOT:-/}" vim2m ||
-	{ echo "1..0 # SKIP no vim2m in this kernel"; exit 4; }
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "${0%/*}/tap.sh"
+
+[ -d "${MODULE_ROOT-}/../media-root" ] ||
+	skip_all "the media cores are not converted for this kernel"
+modprobe -d "${MODULE_ROOT:-/}" vim2m || skip_all "no vim2m in this kernel"
 
 # Its device's operations, and its device's count. (Vivid does the same; its memory
 # is so large that KASAN may miss it.)

@@ -5,6 +5,15 @@
 nr=0
 failed=0
 
+# skip_all WHY: end here, since this kernel cannot do it
+skip_all() {
+	name=${0##*/}
+	echo "TAP version 13"
+	echo "1..1"
+	echo "ok 1 - ${name%.sh} # SKIP $1"
+	exit 4
+}
+
 # ok STATUS NAME: a test passed if the status is 0
 ok() {
 	nr=$((nr + 1))

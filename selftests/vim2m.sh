@@ -9,14 +9,9 @@
 . "${0%/*}/compliance.sh"
 
 modprobe -d "${MODULE_ROOT:-/}" vim2m ||
-	{ echo "1..0 # SKIP no vim2m in this kernel"; exit 4; }
-if ! modprobe -d "${MODULE_ROOT:-/}" vim2m_kobjtree; then
-	echo "TAP version 13"
-	echo "1..1"
-	rmmod vim2m
-	ok $? "rmmod of vim2m, which is not converted for this kernel"
-	exit $failed
-fi
+	skip_all "no vim2m in this kernel"
+modprobe -d "${MODULE_ROOT:-/}" vim2m_kobjtree ||
+	skip_all "vim2m is not converted for this kernel"
 
 # 0x00980914: V4L2_CID_HFLIP
 DEVICE=vim2m_kobjtree.0 CTRL=0x00980914 \
