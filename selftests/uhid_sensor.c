@@ -190,6 +190,22 @@ static void describe(struct uhid_create2_req *req, const __u8 *data, size_t size
 }
 
 /*
+ * The hub hears nothing until the end of its probe, in which the sensors come. One
+ * more bind waits for that, and is refused.
+ */
+static bool hub_listens(const char *name)
+{
+	char path[PATH_SIZE], hub[PATH_MAX];
+
+	snprintf(path, sizeof(path), DEVICES "%s/..", name);
+	if (!CHECK(realpath(path, hub)))
+		return false;
+	snprintf(path, sizeof(path), DEVICES "%s/../driver", name);
+	return CHECK(!sysfs_write(path, "bind", strrchr(hub, '/') + 1) &&
+		     errno == EBUSY);
+}
+
+/*
  * When this returns, the sensor is there and no driver is bound to it: of two
  * that know it, any may have been first.
  */
@@ -215,7 +231,7 @@ static bool plug_in(bool hinge)
 	    !find(DEVICES "HID-SENSOR-2000e1.*.auto/driver", path))
 		return false;
 	return CHECK(sscanf(path, DEVICES "%63[^/]", sensor.name) == 1) &&
-	       CHECK(sysfs_write(path, "unbind", sensor.name));
+	       hub_listens(sensor.name) && CHECK(sysfs_write(path, "unbind", sensor.name));
 }
 
 /* As when a cable is pulled: when this returns, it is gone. */
