@@ -1085,11 +1085,19 @@ static int op_epoll(int fd)
 	return ret;
 }
 
+/* That may need memory, too; but no more than one allocation fails. */
+static int unmap(void *p)
+{
+	int ret = munmap(p, page);
+
+	return ret && errno == ENOMEM ? munmap(p, page) : ret;
+}
+
 static int op_mmap(int fd)
 {
 	unsigned char *p = map(fd, 1, MAP_SHARED, 0);
 
-	return p == MAP_FAILED ? -1 : munmap(p, page);
+	return p == MAP_FAILED ? -1 : unmap(p);
 }
 
 /* Far from all else, so that there is no table yet. */
@@ -1103,7 +1111,7 @@ static int touch_at(int fd, long pgoff)
 	if (p == MAP_FAILED)
 		return -1;
 	byte = peek(p);
-	munmap(p, page);
+	unmap(p);
 	errno = EFAULT;
 	return byte < 0 ? -1 : 0;
 }
