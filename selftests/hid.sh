@@ -7,6 +7,10 @@
 # shellcheck source-path=SCRIPTDIR source=tap.sh
 . "${0%/*}/tap.sh"
 
+# It came with hidraw for sensors.
+[ -z "${KDIR-}" ] ||
+	grep -q hid_sensor_custom_get_known "$KDIR/source/drivers/hid/hid-sensor-custom.c" ||
+	skip_all "sensors of this kernel have no hidraw, and it knows others by name"
 modprobe -a -d "${MODULE_ROOT:-/}" uhid hid_sensor_hub hid_sensor_custom_kobjtree ||
 	skip_all "no HID sensors in this kernel"
 
