@@ -26,15 +26,19 @@ rounds=2
 [ -z "${STORM-}" ] || rounds=20
 tests=${BIN:-.}/media_tests
 
-# node_of PATTERN: the first device node of the driver's device
-node_of() {
-	for path in "$device"/$1; do
-		[ ! -e "$path" ] || { echo "/dev/${path##*/}"; return; }
+# The video node that the driver registered first: after an unbind it may have a
+# higher number than the next.
+video() {
+	for path in "$device"/video4linux/video*; do
+		[ "$(cat "$path/index")" != 0 ] || echo "/dev/${path##*/}"
 	done
 }
 
-video() { node_of 'video4linux/video*'; }
-media() { node_of 'media*'; }
+media() {
+	for path in "$device"/media[0-9]*; do
+		[ ! -e "$path" ] || echo "/dev/${path##*/}"
+	done
+}
 
 rebind() {
 	echo "${device##*/}" >"$driver/unbind" && echo "${device##*/}" >"$driver/bind"
@@ -160,4 +164,7 @@ fi
 if modprobe -a -d "${MODULE_ROOT:-/}" dummy_hcd raw_gadget uvcvideo_kobjtree; then
 	"${BIN:-.}/uvc_camera" uvcvideo_kobjtree "$0" --camera || failed=1
 fi
+for module in capture_kobjtree m2m_kobjtree vim2m_kobjtree uvcvideo_kobjtree; do
+	[ ! -d "/sys/module/$module" ] || rmmod "$module" || failed=1
+done
 exit $failed
