@@ -330,7 +330,7 @@ struct storm_user {
 };
 
 /* What a call may also fail with when the device goes. */
-static int storm_cut[2];
+static bool (*storm_cut)(int err);
 
 static bool storm_is_over;
 static unsigned long storm_good, storm_gone, storm_other;
@@ -344,9 +344,8 @@ static inline bool storm_over(void)
 static inline void storm_count(bool good)
 {
 	unsigned long *n = good ? &storm_good :
-			   errno == ENODEV || errno == storm_cut[0] ||
-			   errno == storm_cut[1] ? &storm_gone :
-			   &storm_other;
+			   errno == ENODEV || (storm_cut && storm_cut(errno)) ?
+			   &storm_gone : &storm_other;
 
 	if (n == &storm_other)
 		printf("# %s\n", strerror(errno));
