@@ -18,6 +18,9 @@ drivers:
 storm:
 	@STORM=60 scripts/test --kernel $(KERNEL)
 
+compliance:
+	@scripts/compliance
+
 matrix:
 	@set -f; scripts/matrix $(ONLY)
 
@@ -58,6 +61,7 @@ help:
 	@echo 'make drivers       those for drivers and cores of the kernel, as they are and converted'
 	@echo 'make storm         both, and each storm of unbinds for a minute'
 	@echo "make matrix        all of it on every kernel; ONLY='6.12-* *-plain' for some rows"
+	@echo 'make compliance    what v4l2-compliance says of samples, converted drivers and the kernel'\''s'
 	@echo 'make check         style, documentation and static checks'
 	@echo 'make demo          unplug a device in use, with and without kobjtree'
 	@echo 'make bench         what it costs, beside kref, devres, SRCU, ...; ANYWAY=1 on a busy machine'
@@ -73,4 +77,4 @@ help:
 	@echo 'Kernels and test builds are kept in $${KOBJTREE_CACHE:-~/.cache/kobjtree}.'
 
 .DEFAULT_GOAL := modules
-.PHONY: modules clean test drivers storm matrix check demo bench proof fuzz mutate docs graft series package help
+.PHONY: modules clean test drivers storm compliance matrix check demo bench proof fuzz mutate docs graft series package help
