@@ -180,7 +180,8 @@ media_sources() {
 		drivers+=" ${driver}_kobjtree/"
 	done
 	cp "$top"/objtree/video*.[ch] "$2/glue/"
-	cp "$top"/samples/{capture,m2m}_*.c "$2/samples/"
+	cp "$top"/samples/{capture,m2m}_*.c \
+		"$top/selftests/modules/kobjtree_test_subdev.c" "$2/samples/"
 }
 
 # What make reads; the NOSTDINC_FLAGS come first of all.
@@ -199,7 +200,7 @@ media_kbuild() {
 		obj-m := kobjtree_video.o
 		kobjtree_video-y := video.o video_ioctl.o video_vb2.o video_m2m.o
 	EOF
-	echo "obj-m := capture_kobjtree.o capture_devm.o m2m_kobjtree.o m2m_devm.o" \
+	(cd "$2/samples" && printf 'obj-m += %s\n' *.c) | sed 's/c$/o/' \
 		>"$2/samples/Kbuild"
 }
 
@@ -212,7 +213,7 @@ convert_media() {
 	release=$(cat "$1/include/config/kernel.release")
 	key=$({ echo "$src"; declare -f convert convert_media media_sources media_kbuild
 		find "$top"/scripts/convert "$top"/objtree/video* "$top"/samples/*.c \
-			-type f -exec cat {} +
+			"$top"/selftests/modules/*_subdev.c -type f -exec cat {} +
 		cat "$src/.debian-version" 2>/dev/null; } | sha256sum)
 	if [ "$(cat "$tree/key" 2>/dev/null)" != "$key" ]; then
 		say "converting the media cores"

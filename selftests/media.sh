@@ -42,6 +42,7 @@ subdevs="subdev_calls_fail subdev_event subdev_poll"
 	tests vivid request_closed_last request_full request_queued storm
 	tests vim2m request_closed_last request_full
 	tests vimc $subdevs storm
+	tests kobjtree_test_subdev $subdevs
 
 	parameters=node_types=1
 	tests vivid_kobjtree $requests request_queued $media storm
@@ -53,12 +54,13 @@ subdevs="subdev_calls_fail subdev_event subdev_poll"
 drivers=$KDIR/source/drivers/media/test-drivers
 converted=$MODULE_ROOT/../media
 echo "TAP version 13"
-echo "1..5"
+echo "1..6"
 for driver in vivid vimc; do
 	"${0%/*}/../scripts/convert/lifetime-lines" "$drivers/$driver" \
 		"$converted/${driver}_kobjtree" | sed 's/^/# /'
 done
-for driver in vivid_kobjtree vimc_kobjtree vim2m_kobjtree capture_kobjtree; do
+for driver in vivid_kobjtree vimc_kobjtree vim2m_kobjtree capture_kobjtree \
+	kobjtree_test_subdev; do
 	rmmod "$driver"
 	ok $? "rmmod of $driver"
 done
