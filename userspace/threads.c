@@ -478,6 +478,7 @@ static void gate_setup(int round)
 	percpu = round & 1;
 	hw = kobjtree_alloc(struct hw, tree, NULL, GFP_KERNEL);
 	kobjtree_gate_init(&hw->gate, &hw->tree);
+	hw->reg = 42;
 	hw->watcher = (struct kobjtree_watcher){ hw_wake, hw_quiesce };
 	if ((percpu && kobjtree_gate_set_percpu(&hw->gate)) ||
 	    kobjtree_watch(&hw->gate, &hw->watcher))
@@ -500,11 +501,8 @@ static void gate_run(int me)
 {
 	int i, ret, n = 0;
 
-	if (!me) {
-		hw->reg = 42;
-		if (kobjtree_gate_live(&hw->gate))
-			ret = -ENODEV;	/* somebody was faster */
-	}
+	if (!me && kobjtree_gate_live(&hw->gate))
+		ret = -ENODEV;	/* somebody was faster */
 	for (i = 0; i < STEPS * 4 && n < STEPS; i++) {
 		ret = kobjtree_enter(&hw->gate);
 		if (ret && kobjtree_marked(&hw->gate))
