@@ -73,6 +73,24 @@ static void kobjtree_reach_all(struct kobjtree_picture *pic, u32 tail)
 }
 
 /**
+ * kobjtree_collect_more() - keep what leads from objects that are held from outside
+ * @pic: the picture; more may be held from outside than in the call before
+ *
+ * Context: process context, may sleep.
+ */
+void kobjtree_collect_more(struct kobjtree_picture *pic)
+{
+	u32 i, tail = 0;
+
+	for (i = 0; i < pic->nr; i++) {
+		if (pic->vertex[i].outside > 0)
+			pic->queue[tail++] = i;
+		kobjtree_slice(i);
+	}
+	kobjtree_reach_all(pic, tail);
+}
+
+/**
  * kobjtree_collect() - tell what is kept from what is garbage
  * @pic: the picture; sets ->reached of each object, none of which is set
  *
@@ -83,13 +101,6 @@ static void kobjtree_reach_all(struct kobjtree_picture *pic, u32 tail)
  */
 void kobjtree_collect(struct kobjtree_picture *pic)
 {
-	u32 i, tail = 0;
-
 	kobjtree_subtract(pic);
-	for (i = 0; i < pic->nr; i++) {
-		if (pic->vertex[i].outside > 0)
-			pic->queue[tail++] = i;
-		kobjtree_slice(i);
-	}
-	kobjtree_reach_all(pic, tail);
+	kobjtree_collect_more(pic);
 }

@@ -2,7 +2,8 @@
 /*
  * Edges: one counted reference each, from a holder to what it holds.
  *
- * Invariant: the edges of all objects form no cycle. An object that was never
+ * Invariant: the edges of all objects form no cycle, but for those of cyclic.c,
+ * which nothing but their like holds. An object that was never
  * held can be on none, so its edges need no check; KOBJTREE_HELD says that it
  * was, and is set on the held object before the holder's own bit is read.
  * Two links that would close a cycle together therefore see each other's bit,
@@ -80,11 +81,30 @@ struct kobjtree *kobjtree_edge_remove(struct kobjtree_edge *edge)
 	return held;
 }
 
+/* No walk: nothing but such objects leads to one, and their cycles are legal. */
+static int kobjtree_add_cyclic(struct kobjtree *holder,
+			       struct kobjtree_edge *edge,
+			       struct kobjtree *held, unsigned long flags)
+{
+	int ret;
+
+	if (!kobjtree_is_cyclic(holder))
+		return -EINVAL;
+	ret = kobjtree_mark_held(held);
+	if (ret)
+		return ret;
+	if (kobjtree_is_cyclic(held))
+		kobjtree_cyclic_touch(held);
+	return kobjtree_edge_add(holder, edge, held, flags, true);
+}
+
 static int kobjtree_add(struct kobjtree *holder, struct kobjtree_edge *edge,
 			struct kobjtree *held, unsigned long flags, bool fresh)
 {
 	int ret;
 
+	if (kobjtree_is_cyclic(holder) || kobjtree_is_cyclic(held))
+		return kobjtree_add_cyclic(holder, edge, held, flags);
 	if (holder == held)
 		return -ELOOP;
 	ret = kobjtree_mark_held(held);
@@ -112,6 +132,9 @@ static int kobjtree_refused(struct kobjtree *holder, int ret)
 		break;
 	case -EBUSY:
 		kobjtree_misuse(holder, "edge that is linked already");
+		break;
+	case -EINVAL:
+		kobjtree_misuse(holder, "edge to a cyclic object from one that is not");
 		break;
 	case -EAGAIN:
 		kobjtree_misuse(holder, "hold after it was held, use kobjtree_link()");
@@ -226,7 +249,8 @@ EXPORT_SYMBOL_GPL(kobjtree_link_give);
  * Context: any where @edge is given and @holder was never held; else process
  * context, may sleep. The caller holds a reference to both.
  * Return: 0; -ELOOP if @held leads to @holder or is it; -ENODEV if one is
- * dead; -EBUSY if @edge is linked; -ENOMEM. On an error nothing has changed.
+ * dead; -EBUSY if @edge is linked; -EINVAL if @held may be on a cycle and
+ * @holder may not; -ENOMEM. On an error nothing has changed.
  */
 int kobjtree_link(struct kobjtree *holder, struct kobjtree_edge *edge,
 		  struct kobjtree *held)
@@ -255,6 +279,14 @@ static bool kobjtree_may_unlink(struct kobjtree *holder)
 	return false;
 }
 
+static void kobjtree_put_unlinked(struct kobjtree *held)
+{
+	if (kobjtree_is_cyclic(held))
+		kobjtree_put_cyclic(held);
+	else
+		kobjtree_put(held);
+}
+
 /**
  * kobjtree_unlink() - drop an edge
  * @holder: its holder
@@ -279,7 +311,7 @@ bool kobjtree_unlink(struct kobjtree *holder, struct kobjtree_edge *edge)
 		return false;
 	trace_kobjtree_unlink(holder, held);
 	kobjtree_graph_held(held, -1);
-	kobjtree_put(held);
+	kobjtree_put_unlinked(held);
 	return true;
 }
 EXPORT_SYMBOL_GPL(kobjtree_unlink);
@@ -338,7 +370,7 @@ bool kobjtree_drop(struct kobjtree *holder, struct kobjtree *held)
 		kfree(edge);
 	trace_kobjtree_unlink(holder, held);
 	kobjtree_graph_held(held, -1);
-	kobjtree_put(held);
+	kobjtree_put_unlinked(held);
 	return true;
 }
 EXPORT_SYMBOL_GPL(kobjtree_drop);

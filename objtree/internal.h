@@ -12,7 +12,7 @@
 
 #include <linux/bits.h>
 #include <linux/hash.h>
-#include <linux/kobjtree.h>
+#include <linux/kobjtree_cyclic.h>
 #include <linux/once_lite.h>
 #include <linux/spinlock.h>
 
@@ -29,6 +29,7 @@ struct kobjtree_gate;
 #define KOBJTREE_ALIVE		0		/* or its release runs */
 #define KOBJTREE_ACTIONS	BIT(5)	/* its actions run */
 #define KOBJTREE_EDGES		BIT(6)	/* its edges are dropped */
+#define KOBJTREE_CYCLIC		BIT(7)	/* may be on a cycle, from its init on */
 
 /* kobjtree_edge.held */
 #define KOBJTREE_EDGE_ALLOC	BIT(0)	/* free it when it is dropped */
@@ -117,9 +118,54 @@ static inline struct kobjtree *kobjtree_edge_held(const struct kobjtree_edge *ed
 	return (struct kobjtree *)(edge->held & ~KOBJTREE_EDGE_FLAGS);
 }
 
+/* kobjtree_cyclic.state */
+enum {
+	KOBJTREE_CYCLIC_UNKNOWN,
+	KOBJTREE_CYCLIC_TOUCHED,	/* by somebody, since the pass began */
+	KOBJTREE_CYCLIC_GARBAGE,	/* unless somebody touches it */
+	KOBJTREE_CYCLIC_DEAD,		/* garbage, and nobody did */
+	KOBJTREE_CYCLIC_WAITS,		/* with its memory, for the last edge to it */
+};
+
+#ifdef CONFIG_KOBJTREE_CYCLIC
+static inline struct kobjtree_cyclic *to_cyclic(const struct kobjtree *obj)
+{
+	return container_of(obj, struct kobjtree_cyclic, tree);
+}
+
+static inline bool kobjtree_is_cyclic(const struct kobjtree *obj)
+{
+	return READ_ONCE(obj->flags) & KOBJTREE_CYCLIC;
+}
+
+static inline bool kobjtree_cyclic_dead(const struct kobjtree *obj)
+{
+	return kobjtree_is_cyclic(obj) &&
+	       READ_ONCE(to_cyclic(obj)->state) >= KOBJTREE_CYCLIC_DEAD;
+}
+
+void kobjtree_cyclic_add(struct kobjtree *obj);
+void kobjtree_cyclic_del(struct kobjtree *obj);
+bool kobjtree_cyclic_touch(struct kobjtree *obj);
+bool kobjtree_cyclic_weak(struct kobjtree *obj);
+bool kobjtree_cyclic_back(struct kobjtree *held, bool *over);
+bool kobjtree_cyclic_wait(struct kobjtree *obj);
+void kobjtree_cyclic_collect_all(void);
+#else
+static inline bool kobjtree_is_cyclic(const struct kobjtree *obj) { return false; }
+static inline bool kobjtree_cyclic_dead(const struct kobjtree *obj) { return false; }
+static inline void kobjtree_cyclic_add(struct kobjtree *obj) { }
+static inline void kobjtree_cyclic_del(struct kobjtree *obj) { }
+static inline bool kobjtree_cyclic_touch(struct kobjtree *obj) { return true; }
+static inline bool kobjtree_cyclic_weak(struct kobjtree *obj) { return true; }
+static inline bool kobjtree_cyclic_back(struct kobjtree *held, bool *over) { return false; }
+static inline bool kobjtree_cyclic_wait(struct kobjtree *obj) { return false; }
+static inline void kobjtree_cyclic_collect_all(void) { }
+#endif
+
 static inline bool kobjtree_dead(const struct kobjtree *obj)
 {
-	return !kref_read(&obj->ref);
+	return !kref_read(&obj->ref) || kobjtree_cyclic_dead(obj);
 }
 
 /* Under the lock; some are read without. */
@@ -176,6 +222,12 @@ bool kobjtree_in_cascade(void);
 bool kobjtree_may_sleep(void);
 void kobjtree_teardown_init(void);
 void kobjtree_teardown(struct kobjtree *obj);
+#ifdef CONFIG_KOBJTREE_CYCLIC
+void kobjtree_put_cyclic(struct kobjtree *held);
+void kobjtree_put_root(struct kobjtree *obj);
+#else
+static inline void kobjtree_put_cyclic(struct kobjtree *held) { }
+#endif
 
 /* weak.c */
 void kobjtree_weak_kill(struct kobjtree *obj);
@@ -244,6 +296,7 @@ struct kobjtree_picture {
 };
 
 void kobjtree_collect(struct kobjtree_picture *pic);
+void kobjtree_collect_more(struct kobjtree_picture *pic);
 
 /* history.c */
 enum kobjtree_did {

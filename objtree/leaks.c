@@ -11,7 +11,8 @@
  *
  * Invariant: an object is reported if two looks, some time apart, found the same
  * references to it, each of them explained by an edge or a pointer of an object
- * that is reported as well. No binding to a device is among them.
+ * that is reported as well. No binding to a device is among them. Cycles of types
+ * that allow them are taken apart before the look.
  *
  * Owns a note of each object and each link: the stack that made it, and where
  * it is kept, so that a look does not take it for a pointer.
@@ -571,8 +572,10 @@ static int kobjtree_look_at_links(struct kobjtree_finder *f,
 
 static int kobjtree_find(struct kobjtree_finder *f)
 {
-	int ret = kobjtree_graph_look(&f->look);
+	int ret;
 
+	kobjtree_cyclic_collect_all();
+	ret = kobjtree_graph_look(&f->look);
 	if (ret || !f->pic.nr)
 		return ret;
 	sort(f->spots, f->pic.nr, sizeof(*f->spots), kobjtree_spot_cmp, NULL);

@@ -56,6 +56,8 @@ static bool kobjtree_setup(struct kobjtree *obj,
 	kref_init(&obj->ref);
 	kobjtree_remember(obj, name ?: use->name, size);
 	trace_kobjtree_init(obj);
+	if (use->cyclic)
+		kobjtree_cyclic_add(obj);
 	if (use != type)
 		kobjtree_misuse(obj, "init without a type");
 	return true;
@@ -95,6 +97,8 @@ void kobjtree_init_member(struct kobjtree *obj,
 {
 	if (!kobjtree_setup(obj, type ?: &kobjtree_plain, 0, container, NULL, 0))
 		return;
+	if (kobjtree_is_cyclic(container))
+		kobjtree_misuse(obj, "member of a cyclic object");
 	kobjtree_get(container);
 	kobjtree_note_add(&obj->slot, 0);
 	kobjtree_graph_held(container, 1);

@@ -90,6 +90,7 @@ void __kobjtree_owner_barrier(struct kobjtree_owner *owner)
 	long time = KOBJTREE_REPORT_FIRST;
 
 	might_sleep();
+	kobjtree_cyclic_collect_all();
 	/* Pairs with kobjtree_owner_put(): what callbacks did is seen afterwards. */
 	while (!wait_event_timeout(kobjtree_owner_wait,
 				   !atomic_long_read_acquire(&owner->count),
@@ -98,6 +99,7 @@ void __kobjtree_owner_barrier(struct kobjtree_owner *owner)
 		pr_warn("kobjtree: %s waits for %ld objects and actions of its own\n",
 			owner->name, atomic_long_read(&owner->count));
 		kobjtree_graph_report(owner);
+		kobjtree_cyclic_collect_all();
 	}
 	flush_work(&owner->work);
 }

@@ -97,7 +97,14 @@ static void kobjtree_push(struct kobjtree_cascade *c, struct kobjtree *obj)
 
 static void kobjtree_put_held(struct kobjtree_cascade *c, struct kobjtree *held)
 {
+	bool over;
+
 	kobjtree_graph_held(held, -1);
+	if (kobjtree_cyclic_back(held, &over)) {
+		if (over)
+			kobjtree_push(c, held);
+		return;
+	}
 	if (!refcount_dec_and_test(&held->ref.refcount))
 		return;
 	trace_kobjtree_last_put(held);
@@ -284,13 +291,14 @@ static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 		c->scouted = NULL;
 	kobjtree_debug_free(obj);
 	kobjtree_forget(obj);
+	kobjtree_cyclic_del(obj);
 	trace_kobjtree_free(obj);
-	if (kobjtree_dead(obj) && !(obj->flags & KOBJTREE_MEMBER) &&
+	if (!kref_read(&obj->ref) && !(obj->flags & KOBJTREE_MEMBER) &&
 	    obj->type->rcu) {
 		call_rcu(&obj->rcu, kobjtree_free_rcu);
 		return;
 	}
-	if (!kobjtree_dead(obj)) {
+	if (kref_read(&obj->ref)) {
 		kobjtree_misuse(obj, "get or put of a dead object, its memory leaks");
 	} else if (obj->flags & KOBJTREE_MEMBER) {
 		trace_kobjtree_unlink(obj, container);
@@ -320,8 +328,10 @@ static void kobjtree_step(struct kobjtree_cascade *c)
 	case KOBJTREE_EDGES:
 		if (kobjtree_step_edge(c, obj))
 			return;
-		kobjtree_free_memory(obj);
 		c->top = obj->link;
+		if (kobjtree_cyclic_wait(obj))
+			return;
+		kobjtree_free_memory(obj);
 		kobjtree_step_free(c, obj);
 		return;
 	}
@@ -345,6 +355,35 @@ void kobjtree_teardown(struct kobjtree *obj)
 		hlist_del(&c.node);
 	kobjtree_tell_owner(&c, NULL);
 }
+
+#ifdef CONFIG_KOBJTREE_CYCLIC
+/* Drop the reference of an edge that was unlinked. */
+void kobjtree_put_cyclic(struct kobjtree *held)
+{
+	struct kobjtree_cascade *c;
+	bool over;
+
+	if (!kobjtree_cyclic_back(held, &over)) {
+		kobjtree_put(held);
+		return;
+	}
+	c = over ? kobjtree_my_cascade() : NULL;
+	if (c)
+		kobjtree_join(c, held);
+	else if (over)
+		kobjtree_defer(held);
+}
+
+/* Drop the reference that has kept garbage together, in process context. */
+void kobjtree_put_root(struct kobjtree *obj)
+{
+	if (!refcount_dec_and_test(&obj->ref.refcount))
+		return;
+	trace_kobjtree_last_put(obj);
+	kobjtree_history_note(obj, KOBJTREE_DID_LAST_PUT);
+	kobjtree_teardown(obj);
+}
+#endif
 
 /* === The last put === */
 

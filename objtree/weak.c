@@ -96,8 +96,13 @@ struct kobjtree *kobjtree_weak_get(struct kobjtree_weak *weak)
 	if (!bucket)
 		return NULL;
 	obj = kobjtree_weak_named(weak->hidden);
-	if (!kobjtree_get_unless_zero(obj))
+	if (!kobjtree_get_unless_zero(obj)) {
 		obj = NULL;
+	} else if (kobjtree_is_cyclic(obj) && !kobjtree_cyclic_weak(obj)) {
+		/* The collector has one, and drops it under this lock or later. */
+		refcount_dec(&obj->ref.refcount);
+		obj = NULL;
+	}
 	spin_unlock_irqrestore(&bucket->lock, flags);
 	return obj;
 }

@@ -243,6 +243,12 @@ static inline bool refcount_dec_and_test(refcount_t *r)
 	return old == 1;
 }
 
+static inline void refcount_dec(refcount_t *r)
+{
+	if (refcount_dec_and_test(r))
+		shim_warn("refcount_t: put of the last reference\n");
+}
+
 static inline int kref_put(struct kref *k, void (*release)(struct kref *kref))
 {
 	if (!refcount_dec_and_test(&k->refcount))

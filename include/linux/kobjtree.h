@@ -76,6 +76,7 @@ struct kobjtree_owner __weak __kobjtree_owner = {
  * @cache: the slab cache that the memory came from, in place of kmalloc()
  * @offset: of the &struct kobjtree in the memory that is freed
  * @rcu: free the memory after a grace period, for lookups under RCU
+ * @cyclic: set by DEFINE_KOBJTREE_CYCLIC_TYPE()
  * @size: of the memory, where it may be looked through for pointers
  * @map: lets lockdep see what @release takes at each kobjtree_put()
  */
@@ -87,6 +88,7 @@ struct kobjtree_type {
 	struct kmem_cache **cache;
 	u16 offset;
 	bool rcu;
+	bool cyclic;
 	u32 size;
 #ifdef CONFIG_LOCKDEP
 	struct lockdep_map *map;
