@@ -34,13 +34,17 @@ identifier kref, req, mdev;
 +	atomic_dec(&req->devnode->num_requests);
  }
 
+// What is in a request that is made anew puts it, under the lock that its end takes.
 @@
 identifier req;
 @@
  media_request_put(struct media_request *req)
  {
 -	kref_put(...);
-+	kobjtree_put(&req->tree);
++	if (READ_ONCE(req->state) == MEDIA_REQUEST_STATE_CLEANING)
++		kobjtree_put_async(&req->tree);
++	else
++		kobjtree_put(&req->tree);
  }
 
 // In any context.
