@@ -529,12 +529,17 @@ static void between_point(const char *where, struct kobjtree_gate *gate)
 		between.fn(between.test);
 }
 
-static void collect_between(struct kunit *test, const char *where, int nth,
-			    void (*fn)(struct kunit *test), int nr)
+/* Before anything is made: collect_between() comes between. */
+static void needs_points(struct kunit *test)
 {
 #ifdef COMPAT_NO_KUNIT_STUBS
 	kunit_skip(test, "KUnit has no static stubs in this kernel");
 #endif
+}
+
+static void collect_between(struct kunit *test, const char *where, int nth,
+			    void (*fn)(struct kunit *test), int nr)
+{
 	between.where = where;
 	between.nth = nth;
 	between.fn = fn;
@@ -569,6 +574,7 @@ static void weak_get_until_the_death_keeps_the_ring(struct kunit *test)
 {
 	int i;
 
+	needs_points(test);
 	for (i = 0; i < ARRAY_SIZE(before_death); i++) {
 		two_rings(test);
 		collect_between(test, before_death[i], 1, weak_get_first, 2);
@@ -582,6 +588,7 @@ static void weak_get_until_the_death_keeps_the_ring(struct kunit *test)
 
 static void weak_get_after_the_death_finds_nothing(struct kunit *test)
 {
+	needs_points(test);
 	two_rings(test);
 	collect_between(test, "collect: committed", 1, weak_get_first, 4);
 	KUNIT_EXPECT_NULL(test, between.got);
@@ -596,6 +603,7 @@ static void weak_get_and_put_first(struct kunit *test)
 /* The pass cannot know whether it led on to others meanwhile. */
 static void weak_get_keeps_for_this_pass(struct kunit *test)
 {
+	needs_points(test);
 	two_rings(test);
 	collect_between(test, "collect: seen", 1, weak_get_and_put_first, 2);
 	expect_log(test, test->priv, "r3 r4 f4 f3");
@@ -614,6 +622,7 @@ static void go_along_edge(struct kunit *test)
  */
 static void reference_along_an_edge_keeps_the_ring(struct kunit *test)
 {
+	needs_points(test);
 	make_ring(test, between.peer, 1, 2);
 	peer_put(between.peer[1]);
 	collect_between(test, "collect: sees", 2, go_along_edge, 0);
@@ -635,6 +644,7 @@ static void link_and_drop_holder(struct kunit *test)
  */
 static void link_does_not_hide_a_reference(struct kunit *test)
 {
+	needs_points(test);
 	between.peer[0] = peer_new(test, 1);
 	between.peer[1] = peer_new(test, 2);
 	peer_link(test, between.peer[0], 0, between.peer[0]);
@@ -654,6 +664,7 @@ static void unlink_and_drop_holder(struct kunit *test)
 /* 2 => 2, 2 => 1, references to both: 2 was looked at when 2 => 1 is unlinked. */
 static void unlink_does_not_hide_a_reference(struct kunit *test)
 {
+	needs_points(test);
 	between.peer[0] = peer_new(test, 1);
 	between.peer[1] = peer_new(test, 2);
 	peer_link(test, between.peer[1], 0, between.peer[1]);
@@ -675,6 +686,7 @@ static void make_and_link(struct kunit *test)
 /* 1 => 1, reference to it; 2, which the pass does not know, takes it over. */
 static void new_object_keeps_what_it_holds(struct kunit *test)
 {
+	needs_points(test);
 	between.peer[0] = peer_new(test, 1);
 	peer_link(test, between.peer[0], 0, between.peer[0]);
 	collect_between(test, "collect: gathered", 1, make_and_link, 0);
@@ -692,6 +704,7 @@ static void put_first(struct kunit *test)
 /* The pass drops it to a worker, which the barrier waits for. */
 static void last_put_during_a_pass_is_the_workers(struct kunit *test)
 {
+	needs_points(test);
 	between.peer[0] = peer_new(test, 1);
 	collect_between(test, "collect: seen", 1, put_first, 0);
 	kobjtree_owner_barrier();
@@ -710,6 +723,7 @@ static void pass_gives_up_and_changes_nothing(struct kunit *test)
 {
 	int i;
 
+	needs_points(test);
 	for (i = 0; i < MANY_RINGS; i++) {
 		make_ring(test, &between.peer[i], i + 1, 1);
 		kobjtree_weak_set(&between.weak[i], &between.peer[i]->cyclic.tree);
