@@ -11,8 +11,8 @@
 [ -z "${KDIR-}" ] ||
 	grep -q hid_sensor_custom_get_known "$KDIR/source/drivers/hid/hid-sensor-custom.c" ||
 	skip_all "sensors of this kernel have no hidraw, and it knows others by name"
-modprobe -a -d "${MODULE_ROOT:-/}" uhid hid_sensor_hub hid_sensor_custom_kobjtree ||
-	skip_all "no HID sensors in this kernel"
+load "no HID sensors in this kernel" \
+	uhid hid_sensor_hub hid_sensor_custom_kobjtree
 
 "${BIN:-.}/uhid_sensor" hid_sensor_custom_kobjtree || failed=1
 rmmod hid_sensor_custom_kobjtree || failed=1

@@ -8,8 +8,8 @@
 # shellcheck source-path=SCRIPTDIR source=compliance.sh
 . "${0%/*}/compliance.sh"
 
-modprobe -a -d "${MODULE_ROOT:-/}" m2m_devm m2m_kobjtree kobjtree_test_m2m ||
-	skip_all "no glue for memory-to-memory nodes of this kernel"
+load "no glue for memory-to-memory nodes of this kernel" \
+	m2m_devm m2m_kobjtree kobjtree_test_m2m
 
 for driver in m2m_kobjtree kobjtree_test_m2m; do
 	"${BIN:-.}/m2m_unbind" $driver || failed=1

@@ -151,8 +151,7 @@ if [ "${1-}" = --camera ]; then
 	exit $failed
 fi
 
-modprobe -a -d "${MODULE_ROOT:-/}" capture_kobjtree m2m_kobjtree ||
-	skip_all "no glue for video nodes of this kernel"
+load "no glue for video nodes of this kernel" capture_kobjtree m2m_kobjtree
 command -v v4l2-ctl >/dev/null || skip_all "no v4l2-ctl"
 loops platform capture_kobjtree capture_kobjtree held_open sleeping_reader streaming
 queues="--stream-out-mmap --stream-mmap"

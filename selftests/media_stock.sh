@@ -10,7 +10,7 @@
 
 [ -d "${MODULE_ROOT-}/../media-root" ] ||
 	skip_all "the media cores are not converted for this kernel"
-modprobe -d "${MODULE_ROOT:-/}" vim2m || skip_all "no vim2m in this kernel"
+load "no vim2m in this kernel" vim2m
 
 # Its device's operations, and its device's count. (Vivid does the same; its memory
 # is so large that KASAN may miss it.)

@@ -14,6 +14,15 @@ skip_all() {
 	exit 4
 }
 
+# load WHY MODULE...: end here if this kernel has not got them all; that one of them does
+# not load is a failure
+load() {
+	why=$1
+	shift
+	modprobe -a -n -d "${MODULE_ROOT:-/}" "$@" 2>/dev/null || skip_all "$why"
+	modprobe -a -d "${MODULE_ROOT:-/}" "$@" || exit 1
+}
+
 # ok STATUS NAME: a test passed if the status is 0
 ok() {
 	nr=$((nr + 1))

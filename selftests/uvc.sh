@@ -10,8 +10,8 @@
 # shellcheck source-path=SCRIPTDIR source=compliance.sh
 . "${0%/*}/compliance.sh"
 
-modprobe -a -d "${MODULE_ROOT:-/}" dummy_hcd raw_gadget uvcvideo_kobjtree ||
-	skip_all "no emulated USB bus, or uvcvideo is not converted for this kernel"
+load "no emulated USB bus, or uvcvideo is not converted for this kernel" \
+	dummy_hcd raw_gadget uvcvideo_kobjtree
 
 # camera DRIVER: all of its tests; sets $says: how many bytes v4l2-ctl gets in ten
 # frames, and what v4l2-compliance has to say

@@ -7,9 +7,8 @@
 # shellcheck source-path=SCRIPTDIR source=compliance.sh
 . "${0%/*}/compliance.sh"
 
-modprobe -a -d "${MODULE_ROOT:-/}" \
-	capture_devm capture_kref capture_kobjtree kobjtree_test_video ||
-	skip_all "no glue for video nodes of this kernel"
+load "no glue for video nodes of this kernel" \
+	capture_devm capture_kref capture_kobjtree kobjtree_test_video
 
 for driver in capture_kobjtree kobjtree_test_video; do
 	"${BIN:-.}/video_unbind" $driver || failed=1

@@ -8,10 +8,8 @@
 # shellcheck source-path=SCRIPTDIR source=compliance.sh
 . "${0%/*}/compliance.sh"
 
-modprobe -d "${MODULE_ROOT:-/}" vim2m ||
-	skip_all "no vim2m in this kernel"
-modprobe -d "${MODULE_ROOT:-/}" vim2m_kobjtree ||
-	skip_all "vim2m is not converted for this kernel"
+load "no vim2m in this kernel" vim2m
+load "vim2m is not converted for this kernel" vim2m_kobjtree
 
 # 0x00980914: V4L2_CID_HFLIP
 DEVICE=vim2m_kobjtree.0 CTRL=0x00980914 \
