@@ -66,6 +66,12 @@ static inline void this_cpu_inc(unsigned long offset)
 	__asm__ __volatile__("incq %%fs:(%0)" : : "r"(offset) : "memory");
 }
 
+/* The word after that. */
+static inline void this_cpu_inc_next(unsigned long offset)
+{
+	__asm__ __volatile__("incq %%fs:8(%0)" : : "r"(offset) : "memory");
+}
+
 static inline void this_cpu_dec(unsigned long offset)
 {
 	__asm__ __volatile__("decq %%fs:(%0)" : : "r"(offset) : "memory");
@@ -81,7 +87,7 @@ struct line {
 	int count;
 	unsigned char state, begun, done;
 	bool flag;
-	unsigned long ptr, base;
+	unsigned long ptr, base, open;
 } __attribute__((aligned(128)));
 
 /* === References === */
@@ -219,7 +225,7 @@ static inline void pair_srcu_fast(void)
 	if (unlikely(READ_ONCE(srcu.flag)))
 		missed();
 	barrier();
-	this_cpu_inc(ptr + sizeof(long));
+	this_cpu_inc_next(ptr);
 }
 
 static out_of_line bool drm_enter(struct line *d, int *idx)
@@ -250,9 +256,14 @@ static inline void pair_drm(void)
 /* === The gate of kobjtree === */
 
 static struct line gate = { .state = 1 };
-static struct line gate_percpu = { .count = INT_MIN + 1, .flag = true };
+static struct line gate_percpu = { .state = 1 };
 
 static out_of_line void gate_idle(void)
+{
+	abort();
+}
+
+static out_of_line void gate_exit_marked(void)
 {
 	abort();
 }
@@ -261,26 +272,18 @@ static out_of_line void gate_idle(void)
 
 static inline void pair_gate(void)
 {
-	if (unlikely(!gate_enter(&gate, false)))
+	if (unlikely(!gate_enter(&gate)))
 		missed();
 	else
-		gate_exit(&gate, false);
+		gate_exit(&gate);
 }
 
 static inline void pair_gate_percpu(void)
 {
-	if (unlikely(!gate_enter(&gate_percpu, false)))
+	if (unlikely(!gate_enter(&gate_percpu)))
 		missed();
 	else
-		gate_exit(&gate_percpu, false);
-}
-
-static inline void pair_gate_percpu_preempt(void)
-{
-	if (unlikely(!gate_enter(&gate_percpu, true)))
-		missed();
-	else
-		gate_exit(&gate_percpu, true);
+		gate_exit(&gate_percpu);
 }
 
 /* === A rwsem, uncontended, and a flag === */
@@ -335,7 +338,6 @@ LOOP(pair_srcu_fast)
 LOOP(pair_drm)
 LOOP(pair_gate)
 LOOP(pair_gate_percpu)
-LOOP(pair_gate_percpu_preempt)
 LOOP(pair_rwsem)
 
 static const struct peer {
@@ -344,7 +346,6 @@ static const struct peer {
 } peers[] = {
 	{ "kobjtree", loop_pair_gate },
 	{ "kobjtree per-CPU", loop_pair_gate_percpu },
-	{ "kobjtree per-CPU, PREEMPT_RCU", loop_pair_gate_percpu_preempt },
 	{ "drm_dev_enter", loop_pair_drm },
 	{ "SRCU", loop_pair_srcu },
 	{ "SRCU fast", loop_pair_srcu_fast },
@@ -499,6 +500,7 @@ static void setup(void)
 {
 	pref.ptr = offset_of(0);
 	gate_percpu.ptr = offset_of(2);
+	gate_percpu.open = gate_percpu.ptr;
 	srcu.ptr = offset_of(4);
 	srcu.base = srcu.ptr;
 }

@@ -41,8 +41,6 @@ GOALS = [
     ('native pair', None, 'kobjtree', 'SRCU', 1, None),
     ('native pair', None, 'kobjtree per-CPU', 'drm_dev_enter', 5, None),
     ('native pair', None, 'kobjtree per-CPU', 'SRCU', 5, None),
-    ('native pair', None, 'kobjtree per-CPU, PREEMPT_RCU', 'drm_dev_enter', 5, None),
-    ('native pair', None, 'kobjtree per-CPU, PREEMPT_RCU', 'SRCU', 5, None),
     ('user create star', None, 'kobjtree', 'talloc', 1.2, None),
     ('user create tree', None, 'kobjtree', 'talloc', 1.2, None),
     ('user create chain', None, 'kobjtree', 'talloc', 1.2, None),

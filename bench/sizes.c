@@ -36,6 +36,9 @@ static void bench_sizeofs(void)
 	bench_size("bytes of an edge in the holder", "kref+mutex+list",
 		   sizeof(struct list_head) + sizeof(void *));
 	bench_size("bytes of a gate", "kobjtree", sizeof(struct kobjtree_gate));
+	bench_size("bytes of a gate", "kobjtree per-CPU",
+		   sizeof(struct kobjtree_gate) +
+		   num_possible_cpus() * sizeof(struct kobjtree_sections));
 	bench_size("bytes of a gate", "percpu_ref", sizeof(struct percpu_ref) +
 		   sizeof(struct percpu_ref_data) +
 		   num_possible_cpus() * sizeof(long));

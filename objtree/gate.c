@@ -10,9 +10,12 @@
  * is one word, so that there is nothing to allocate, and no grace period between
  * mark and drain.
  *
- * In the per-CPU mode a percpu_ref counts them, and all of them are one in
- * ->active, which then stays negative: it falls when the percpu_ref does. The
- * mark kills it, and a drain waits for the grace period of that.
+ * In the per-CPU mode each CPU counts those that began on it, and those that
+ * ended; the difference of the sums is how many run. This is SRCU-fast, for one
+ * grace period: an addition is an RCU read section, and so no barrier is needed
+ * between it and the look at the gate that follows. A drain waits for the grace
+ * period of the mark. Whose addition comes later sees the mark, and takes a begin
+ * back.
  *
  * Each callback runs once, in the task that first comes to its phase; who comes
  * later returns after it was run. No lock is held meanwhile, so that lockdep
@@ -110,7 +113,7 @@ static void kobjtree_phase_end(struct kobjtree_gate *gate, u8 phase)
 
 /* === Drain === */
 
-/* The last section after the mark is over. */
+/* A section after the mark is over, in the default mode the last one. */
 void kobjtree_gate_idle(struct kobjtree_gate *gate)
 {
 	kobjtree_point("idle", gate);
@@ -119,23 +122,16 @@ void kobjtree_gate_idle(struct kobjtree_gate *gate)
 EXPORT_SYMBOL_GPL(kobjtree_gate_idle);
 
 /*
- * The same for a percpu_ref. It may be said by an RCU callback, which has no
- * reference to the gate's object: whoever drains takes the lock after it.
+ * In the per-CPU mode, by who sees the mark: nothing but the barrier may order the
+ * section before its end.
  */
-static void kobjtree_gate_idle_percpu(struct percpu_ref *ref)
+void kobjtree_exit_marked(struct kobjtree_gate *gate)
 {
-	struct kobjtree_gate *gate = container_of(ref, struct kobjtree_gate, ref);
-
-	guard(spinlock_irqsave)(&gate->wait.lock);
-	atomic_set_release(&gate->active, KOBJTREE_GATE_CLOSED);
-	wake_up_all_locked(&gate->wait);
+	smp_mb();	/* pairs with the acquire in kobjtree_sections_percpu() */
+	this_cpu_inc(gate->percpu->ended);
+	kobjtree_gate_idle(gate);
 }
-
-static bool kobjtree_drained(struct kobjtree_gate *gate)
-{
-	/* Pairs with the release in kobjtree_exit_non_owner(). */
-	return atomic_read_acquire(&gate->active) == KOBJTREE_GATE_CLOSED;
-}
+EXPORT_SYMBOL_GPL(kobjtree_exit_marked);
 
 /* What lockdep knows, and it alone: how many sections is the caller in? */
 static int kobjtree_own_sections(struct kobjtree_gate *gate)
@@ -150,19 +146,34 @@ static int kobjtree_own_sections(struct kobjtree_gate *gate)
 	return n;
 }
 
-/* How many sections run; in the per-CPU mode after the grace period only. */
-static long kobjtree_sections(struct kobjtree_gate *gate)
+/* After the grace period of the mark, how many sections run? */
+static unsigned long kobjtree_sections_percpu(struct kobjtree_gate *gate)
 {
-	int n = atomic_read(&gate->active) - KOBJTREE_GATE_CLOSED;
+	unsigned long n = 0;
+	int cpu;
 
-	if (!gate->percpu || !n)
-		return n;
-	return max(atomic_long_read(&gate->ref.data->count), 0L);
+	/*
+	 * Pairs with the barrier in kobjtree_exit_marked(): whose end is counted has
+	 * its begin counted, and its section is over.
+	 */
+	for_each_possible_cpu(cpu)
+		n -= smp_load_acquire(&per_cpu_ptr(gate->percpu, cpu)->ended);
+	for_each_possible_cpu(cpu)
+		n += READ_ONCE(per_cpu_ptr(gate->percpu, cpu)->begun);
+	return n;
+}
+
+static unsigned long kobjtree_sections(struct kobjtree_gate *gate)
+{
+	if (gate->percpu)
+		return kobjtree_sections_percpu(gate);
+	/* Pairs with the release in kobjtree_exit_one_word(). */
+	return atomic_read_acquire(&gate->active) - KOBJTREE_GATE_CLOSED;
 }
 
 static void kobjtree_drain_report(struct kobjtree_gate *gate, int seconds)
 {
-	pr_warn("kobjtree: %s of %s: drain waits for %ld sections for %d s\n",
+	pr_warn("kobjtree: %s of %s: drain waits for %lu sections for %d s\n",
 		gate->obj->type->name,
 		gate->dev ? dev_name(gate->dev) : "no device",
 		kobjtree_sections(gate), seconds);
@@ -180,7 +191,7 @@ static void kobjtree_wait_drained(struct kobjtree_gate *gate, bool may_wait)
 	if (may_wait)
 		rwsem_acquire(&gate->dep_map, 0, 0, _THIS_IP_);
 	kobjtree_point("drain", gate);
-	while (!wait_event_timeout(gate->wait, kobjtree_drained(gate),
+	while (!wait_event_timeout(gate->wait, !kobjtree_sections(gate),
 				   KOBJTREE_DRAIN_REPORT * HZ)) {
 		seconds += KOBJTREE_DRAIN_REPORT;
 		kobjtree_drain_report(gate, seconds);
@@ -190,11 +201,9 @@ static void kobjtree_wait_drained(struct kobjtree_gate *gate, bool may_wait)
 }
 
 /* Nobody says when this many are left, and so it asks at each tick. */
-static void kobjtree_wait_others(struct kobjtree_gate *gate, int own)
+static void kobjtree_wait_others(struct kobjtree_gate *gate, unsigned int own)
 {
 	kobjtree_misuse(gate->obj, "drain in a section of the same gate, does not wait for it");
-	if (gate->percpu)
-		rcu_barrier();	/* the percpu_ref's callback has counted */
 	while (kobjtree_sections(gate) > own)
 		schedule_timeout_uninterruptible(1);
 }
@@ -208,6 +217,8 @@ static void kobjtree_do_drain(struct kobjtree_gate *gate, bool may_wait)
 	if (READ_ONCE(gate->state) >= KOBJTREE_GATE_DRAINED)
 		return;
 	trace_kobjtree_drain(gate->obj);
+	if (gate->percpu)
+		cond_synchronize_rcu(gate->grace);
 	own = kobjtree_own_sections(gate);
 	if (own)
 		kobjtree_wait_others(gate, own);
@@ -233,10 +244,12 @@ static void kobjtree_want_marked(struct kobjtree_gate *gate)
 
 static void kobjtree_gate_close(struct kobjtree_gate *gate)
 {
-	if (gate->percpu)
-		percpu_ref_kill(&gate->ref);
-	else
+	if (gate->percpu) {
+		WRITE_ONCE(gate->open, NULL);
+		gate->grace = get_state_synchronize_rcu();
+	} else {
 		atomic_add(KOBJTREE_GATE_CLOSED, &gate->active);
+	}
 }
 
 /**
@@ -375,9 +388,9 @@ EXPORT_SYMBOL_GPL(kobjtree_unplug);
  * @gate: the gate, before it goes live
  *
  * For a gate that was measured to be hot: entering and leaving it on many CPUs
- * at once then shares no cache line. In return it allocates, an unsigned long on
- * each CPU among others, and a drain waits for an RCU grace period. Gates that are all marked
- * before the first of them is drained share one.
+ * at once then shares no cache line. In return it allocates, two words on each
+ * CPU, and a drain waits for an RCU grace period. Gates that are all marked before
+ * the first of them is drained share one.
  *
  * Context: process context, may sleep; the caller holds a reference to the
  * gate's object.
@@ -386,31 +399,18 @@ EXPORT_SYMBOL_GPL(kobjtree_unplug);
  */
 int kobjtree_gate_set_percpu(struct kobjtree_gate *gate)
 {
-	int ret;
-
 	if (gate->percpu)
 		return 0;
 	if (READ_ONCE(gate->state) != KOBJTREE_GATE_INIT)
 		return -EBUSY;
 	if (kobjtree_fail_alloc())
 		return -ENOMEM;
-	ret = percpu_ref_init(&gate->ref, kobjtree_gate_idle_percpu,
-			      PERCPU_REF_INIT_DEAD, GFP_KERNEL);
-	gate->percpu = !ret;
-	return ret;
+	/* Never live, it has no sections to wait for. */
+	gate->grace = get_completed_synchronize_rcu();
+	gate->percpu = alloc_percpu(struct kobjtree_sections);
+	return gate->percpu ? 0 : -ENOMEM;
 }
 EXPORT_SYMBOL_GPL(kobjtree_gate_set_percpu);
-
-static void kobjtree_gate_open(struct kobjtree_gate *gate)
-{
-	if (gate->percpu) {
-		atomic_set(&gate->active, KOBJTREE_GATE_CLOSED + 1);
-		percpu_ref_reinit(&gate->ref);
-	} else {
-		/* Not a store: who came too early is about to take back its own. */
-		atomic_fetch_sub_release(KOBJTREE_GATE_CLOSED, &gate->active);
-	}
-}
 
 /**
  * kobjtree_gate_live() - open the gate
@@ -428,8 +428,14 @@ int kobjtree_gate_live(struct kobjtree_gate *gate)
 	if (gate->state >= KOBJTREE_GATE_MARKED)
 		return -ENODEV;
 	if (gate->state == KOBJTREE_GATE_INIT) {
-		WRITE_ONCE(gate->state, KOBJTREE_GATE_LIVE);
-		kobjtree_gate_open(gate);
+		/* Both pair with an acquire in kobjtree_enter_non_owner(). */
+		smp_store_release(&gate->state, KOBJTREE_GATE_LIVE);
+		/* Not a store: who came too early is about to take back its own. */
+		if (gate->percpu)
+			WRITE_ONCE(gate->open, gate->percpu);
+		else
+			atomic_fetch_sub_release(KOBJTREE_GATE_CLOSED,
+						 &gate->active);
 	}
 	return 0;
 }
@@ -464,8 +470,7 @@ static void kobjtree_gate_end(void *data)
 	kobjtree_wake(gate);
 	kobjtree_do_drain(gate, false);
 	kobjtree_quiesce(gate);
-	if (gate->percpu)
-		percpu_ref_exit(&gate->ref);
+	free_percpu(gate->percpu);
 }
 
 /* The macro kobjtree_gate_init() has the documentation. */

@@ -445,7 +445,7 @@ static void keep_for(int n, struct object *o)
 	shim_queue(&ticker);
 }
 
-static void barrier(void)
+static void owner_barrier(void)
 {
 	keep_for(1000, object('a'));
 	kobjtree_owner_barrier();
@@ -603,7 +603,7 @@ static struct hw *live(bool percpu)
 
 static void hw_put(struct hw *hw)
 {
-	long allocated = shim_allocated, n = 1 + hw->gate.percpu;
+	long allocated = shim_allocated, n = 1 + !!hw->gate.percpu;
 
 	CHECK(!kobjtree_in_callback(&hw->gate));
 	kobjtree_put(&hw->tree);
@@ -801,7 +801,7 @@ static const struct {
 	{ "others are let in on the way", long_is_interruptible },
 	{ "a bucket for two objects", one_bucket },
 	{ "what may sleep says so", may_sleep },
-	{ "the barrier waits", barrier },
+	{ "the barrier waits", owner_barrier },
 	{ "the barrier says whom it waits for", barrier_reports },
 	{ "each owner is waited for by itself", two_owners },
 	{ "a module that goes is waited for", module_goes },

@@ -25,7 +25,7 @@
 #include <linux/kobjtree.h>
 #include <linux/limits.h>
 #include <linux/lockdep.h>
-#include <linux/percpu-refcount.h>
+#include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -70,15 +70,25 @@ struct kobjtree_watcher {
 };
 
 /**
+ * struct kobjtree_sections - how many sections began and ended on a CPU
+ * @begun: all that did, for a moment also who comes while the gate is marked
+ * @ended: perhaps of those that began on another one
+ */
+struct kobjtree_sections {
+	unsigned long begun;
+	unsigned long ended;
+};
+
+/**
  * struct kobjtree_gate - permission to touch the hardware, embedded
  * @active: sections that run, plus %KOBJTREE_GATE_CLOSED unless live; for a moment
- *	also who comes while the gate is marked
+ *	also who comes while the gate is marked. Not in the per-CPU mode
  * @state: an &enum kobjtree_gate_state, changes under the lock of @wait
  * @begun: phases of the removal that somebody runs or has run
  * @done: those that are over
- * @percpu: @ref counts the sections, and @active is never more than negative:
- *	all of them are one there, until the last is over
- * @ref: the per-CPU mode's
+ * @percpu: what counts the sections in the per-CPU mode, NULL in the other
+ * @open: the same while the gate is live, else NULL
+ * @grace: the grace period of the mark, in the per-CPU mode
  * @wait: of drain, of later removers, and of all who sleep in a section
  * @watchers: newest first, fixed once the gate is marked
  * @remover: the task that runs the callbacks
@@ -94,8 +104,9 @@ struct kobjtree_gate {
 	u8 state;
 	u8 begun;
 	u8 done;
-	bool percpu;
-	struct percpu_ref ref;
+	struct kobjtree_sections __percpu *percpu;
+	struct kobjtree_sections __percpu *open;
+	unsigned long grace;
 	wait_queue_head_t wait;
 	struct kobjtree_watcher *watchers;
 	struct task_struct *remover;
@@ -152,14 +163,29 @@ extern struct lockdep_map kobjtree_section_map;
 #endif
 
 void kobjtree_gate_idle(struct kobjtree_gate *gate);
+void kobjtree_exit_marked(struct kobjtree_gate *gate);
 
-static inline bool kobjtree_enter_percpu(struct kobjtree_gate *gate)
+/**
+ * kobjtree_marked() - has the removal begun?
+ * @gate: the gate
+ *
+ * For the condition of a sleep in a section, and for poll. It says nothing about
+ * what is true a moment later: kobjtree_enter() does.
+ *
+ * Context: any.
+ * Return: true from kobjtree_mark() on.
+ */
+static inline bool kobjtree_marked(struct kobjtree_gate *gate)
 {
-	if (!percpu_ref_tryget_live(&gate->ref))
-		return false;
-	/* Pairs with the release in kobjtree_gate_live(). */
-	smp_acquire__after_ctrl_dep();
-	return true;
+	return READ_ONCE(gate->state) >= KOBJTREE_GATE_MARKED;
+}
+
+static inline void kobjtree_exit_one_word(struct kobjtree_gate *gate)
+{
+	/* Pairs with the acquire in kobjtree_sections(). */
+	if (unlikely(atomic_dec_return_release(&gate->active) ==
+		     KOBJTREE_GATE_CLOSED))
+		kobjtree_gate_idle(gate);
 }
 
 /**
@@ -170,14 +196,19 @@ static inline bool kobjtree_enter_percpu(struct kobjtree_gate *gate)
  */
 static inline void kobjtree_exit_non_owner(struct kobjtree_gate *gate)
 {
-	if (gate->percpu) {
-		percpu_ref_put(&gate->ref);
-		return;
+	struct kobjtree_sections __percpu *open = READ_ONCE(gate->open);
+
+	/* Likely: in this mode a branch costs, beside a locked operation it does not. */
+	if (likely(open)) {
+		this_cpu_inc(open->ended);
+		barrier();
+		if (unlikely(kobjtree_marked(gate)))
+			kobjtree_gate_idle(gate);
+	} else if (unlikely(gate->percpu)) {
+		kobjtree_exit_marked(gate);
+	} else {
+		kobjtree_exit_one_word(gate);
 	}
-	/* Pairs with the acquire in kobjtree_drain(). */
-	if (unlikely(atomic_dec_return_release(&gate->active) ==
-		     KOBJTREE_GATE_CLOSED))
-		kobjtree_gate_idle(gate);
 }
 
 /**
@@ -194,16 +225,25 @@ static inline void kobjtree_exit_non_owner(struct kobjtree_gate *gate)
 static inline int __must_check
 kobjtree_enter_non_owner(struct kobjtree_gate *gate)
 {
-	if (gate->percpu)
-		return kobjtree_enter_percpu(gate) ? 0 : -ENODEV;
+	struct kobjtree_sections __percpu *open = READ_ONCE(gate->open);
+
 	/* Who finds it closed leaves the count alone, and so a drain ends. */
+	if (likely(open)) {
+		this_cpu_inc(open->begun);
+		barrier();
+		/* Pairs with the release in kobjtree_gate_live(). */
+		if (likely(smp_load_acquire(&gate->state) == KOBJTREE_GATE_LIVE))
+			return 0;
+		/* The mark came in between. */
+		kobjtree_exit_marked(gate);
+		return -ENODEV;
+	}
 	if (unlikely(READ_ONCE(gate->state) != KOBJTREE_GATE_LIVE))
 		return -ENODEV;
-	/* Pairs with the release in kobjtree_gate_live(). */
+	/* The same; in the per-CPU mode it went live just now, and stays closed here. */
 	if (likely(atomic_inc_return_acquire(&gate->active) > 0))
 		return 0;
-	/* The mark came in between. */
-	kobjtree_exit_non_owner(gate);
+	kobjtree_exit_one_word(gate);
 	return -ENODEV;
 }
 
@@ -240,21 +280,6 @@ static inline void kobjtree_exit(struct kobjtree_gate *gate)
 	rwsem_release(&gate->dep_map, _THIS_IP_);
 	rwsem_release(&kobjtree_section_map, _THIS_IP_);
 	kobjtree_exit_non_owner(gate);
-}
-
-/**
- * kobjtree_marked() - has the removal begun?
- * @gate: the gate
- *
- * For the condition of a sleep in a section, and for poll. It says nothing about
- * what is true a moment later: kobjtree_enter() does.
- *
- * Context: any.
- * Return: true from kobjtree_mark() on.
- */
-static inline bool kobjtree_marked(struct kobjtree_gate *gate)
-{
-	return READ_ONCE(gate->state) >= KOBJTREE_GATE_MARKED;
 }
 
 /**

@@ -299,13 +299,13 @@ static void a_mode_is_chosen_before_live(struct kunit *test)
 {
 	struct gated *g = gated_new_percpu(test);
 
-	KUNIT_EXPECT_TRUE(test, g->gate.percpu);
+	KUNIT_EXPECT_TRUE(test, !!g->gate.percpu);
 	KUNIT_EXPECT_EQ(test, kobjtree_gate_set_percpu(&g->gate), 0);
 	gated_put(test, g);
 
 	g = gated_new_live(test);
 	KUNIT_EXPECT_EQ(test, kobjtree_gate_set_percpu(&g->gate), -EBUSY);
-	KUNIT_EXPECT_FALSE(test, g->gate.percpu);
+	KUNIT_EXPECT_FALSE(test, !!g->gate.percpu);
 	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
 	kobjtree_exit(&g->gate);
 	gated_put(test, g);
@@ -334,7 +334,7 @@ static void percpu_without_memory_is_one_word(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 			failed++;
 		}
-		KUNIT_EXPECT_EQ(test, g->gate.percpu, !ret);
+		KUNIT_EXPECT_EQ(test, !!g->gate.percpu, !ret);
 		KUNIT_EXPECT_EQ(test, kobjtree_gate_live(&g->gate), 0);
 		KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), 0);
 		kobjtree_exit(&g->gate);

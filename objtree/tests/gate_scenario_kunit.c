@@ -221,21 +221,20 @@ static void s2_ii_enter_of_a_marked_gate_leaves_the_count(struct kunit *test)
 	gated_put(test, g);
 }
 
-/* Likewise, in the per-CPU mode. */
+/* Likewise in the per-CPU mode, where this one saw it open, and counts very late. */
 static void enter_slowly(struct test_thread *thread)
 {
-	unsigned long __percpu *count;
+	struct kobjtree_sections __percpu *open;
 
 	scoped_guard(rcu) {
-		thread->ret = __ref_is_percpu(&thread->g->gate.ref, &count);
+		open = READ_ONCE(thread->g->gate.open);
 		complete(&thread->entered);
 		while (!READ_ONCE(thread->condition))
 			cpu_relax();
-		if (thread->ret)
-			this_cpu_inc(*count);
+		this_cpu_inc(open->begun);
 	}
 	wait_for_completion(&thread->leave);
-	thread->ret &= READ_ONCE(thread->g->hardware);
+	thread->ret = READ_ONCE(thread->g->hardware);
 	kobjtree_exit_non_owner(&thread->g->gate);
 }
 
@@ -266,6 +265,48 @@ static void s2_ii_enter_that_saw_it_live_is_waited_for(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, a->ret);
 	thread_join(unplug);
 	expect_log(test, test->priv, "w1 q1");
+	gated_put(test, g);
+}
+
+static struct kobjtree_sections sections_of(struct gated *g)
+{
+	struct kobjtree_sections sum = {};
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		sum.begun += per_cpu_ptr(g->gate.percpu, cpu)->begun;
+		sum.ended += per_cpu_ptr(g->gate.percpu, cpu)->ended;
+	}
+	return sum;
+}
+
+static void s2_ii_enter_of_a_marked_percpu_gate_leaves_the_counts(struct kunit *test)
+{
+	struct gated *g = gated_new_percpu(test);
+
+	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+	KUNIT_ASSERT_EQ(test, kobjtree_enter(&g->gate), 0);
+	kobjtree_exit(&g->gate);
+	kobjtree_mark(&g->gate);
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), -ENODEV);
+	KUNIT_EXPECT_EQ(test, sections_of(g).begun, 1);
+	KUNIT_EXPECT_EQ(test, sections_of(g).ended, 1);
+	gated_put(test, g);
+}
+
+/* It saw the gate open just before the mark, and takes back what it counted. */
+static void s2_ii_enter_that_counts_after_the_mark_fails(struct kunit *test)
+{
+	struct gated *g = gated_new_percpu(test);
+
+	KUNIT_ASSERT_EQ(test, kobjtree_gate_live(&g->gate), 0);
+	kobjtree_mark(&g->gate);
+	WRITE_ONCE(g->gate.open, g->gate.percpu);
+	KUNIT_EXPECT_EQ(test, kobjtree_enter(&g->gate), -ENODEV);
+	KUNIT_EXPECT_EQ(test, sections_of(g).begun, 1);
+	KUNIT_EXPECT_EQ(test, sections_of(g).ended, 1);
+	WRITE_ONCE(g->gate.open, NULL);
+	kobjtree_unplug(&g->gate);
 	gated_put(test, g);
 }
 
@@ -736,6 +777,8 @@ static struct kunit_case scenario_cases[] = {
 	KUNIT_CASE(s2_ii_enter_that_saw_it_live_fails),
 	KUNIT_CASE(s2_ii_enter_of_a_marked_gate_leaves_the_count),
 	KUNIT_CASE(s2_ii_enter_that_saw_it_live_is_waited_for),
+	KUNIT_CASE(s2_ii_enter_of_a_marked_percpu_gate_leaves_the_counts),
+	KUNIT_CASE(s2_ii_enter_that_counts_after_the_mark_fails),
 	KUNIT_CASE_PARAM(s2_iii_sections_of_one_file_overlap, mode_gen_params),
 	KUNIT_CASE_PARAM(s2_iv_killed_while_it_waits_for_a_lock, mode_gen_params),
 	KUNIT_CASE_PARAM(s2_v_inner_enter_fails_and_does_not_wait, mode_gen_params),

@@ -1,122 +1,158 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Sections against a removal in the per-CPU mode: a percpu_ref counts on two CPUs,
- * and in ->active all of them are one. The mark kills the percpu_ref; after a grace
- * period its callback adds up and drops the first reference. Whoever drops the last
- * one says so under the gate's lock, and has no reference to the object: the drain
- * takes that lock before it lets the object go. objtree/gate.c; the percpu_ref is
- * lib/percpu-refcount.c's, and a part of the model.
+ * Sections against a removal in the per-CPU mode: each CPU counts those that began on
+ * it and those that ended, and nothing but the grace period of the mark orders an
+ * addition and the look at the gate that follows it. objtree/gate.c.
  *
- * Laws: no section when the drain is over; ->active falls once; nobody touches the
- * gate when its object is gone; nobody waits for ever.
+ * What a CPU adds lies in its store buffer first. It gets out at any time, in order;
+ * by a barrier; and by a grace period, which is one on each CPU. A section may end on
+ * another CPU than it began on: that it moves is a barrier, too.
+ *
+ * Laws: while a section runs the drain is not over; nobody touches the gate when its
+ * object is gone; nobody waits for ever.
  */
-short percpu[2];		/* what each CPU has counted */
-#define BIAS	8		/* nobody comes to 0 before all was added up */
-short count = 1 + BIAS;		/* the first reference, then all */
-bool killed, switched;
-byte readers;			/* in an RCU read section, in the per-CPU mode */
-bool closed;			/* ->active is KOBJTREE_GATE_CLOSED */
-bool lock, gone;
-byte sections;
+byte begun[2], ended[2];	/* as the others see them */
+byte new_begun[2], new_ended[2]; /* in the store buffers, the begun first */
+bool open = true, marked;
+byte sections, refs = 3;
+byte wakes;			/* of gate->wait: how often, in a ring */
 
-#define LOCK	atomic { !lock -> lock = true }
-#define UNLOCK	lock = false
-#define TOUCH	assert(!gone)
+#define TOUCH	assert(refs > 0)
 
-/* kobjtree_gate_idle_percpu() */
-inline idle()
+inline barrier(cpu)
 {
-#ifdef WRONG_IDLE_NO_LOCK
-	closed = true;
-	TOUCH			/* the queue that it wakes */
-#else
-	LOCK;
-	TOUCH;
-	assert(!closed);
-	closed = true;
-	TOUCH;
-	UNLOCK
-#endif
+	atomic {
+		begun[cpu] = begun[cpu] + new_begun[cpu];
+		ended[cpu] = ended[cpu] + new_ended[cpu];
+		new_begun[cpu] = 0;
+		new_ended[cpu] = 0
+	}
 }
 
-inline count_put()
+/* kobjtree_gate_idle(): the lock of the queue is a barrier, too */
+inline idle(cpu)
 {
-	atomic { count--; last = (count == 0) };
-	if
-	:: last -> idle()
-	:: else
-	fi
+	barrier(cpu);
+	TOUCH;
+	wakes = (wakes + 1) % 16
+}
+
+/* kobjtree_exit_marked() */
+inline exit_marked(cpu)
+{
+	barrier(cpu);
+	new_ended[cpu]++;
+	idle(cpu)
 }
 
 proctype section(byte cpu)
 {
-	bool in, last;
+	bool in;
+	byte to = cpu;
 
-	/* percpu_ref_tryget_live(), in rcu_read_lock() */
-	readers++;
-#ifdef WRONG_NOT_LIVE
-	in = true;
+	/* kobjtree_enter_non_owner() */
+	TOUCH;
+	if
+	:: open ->
+		new_begun[cpu]++;
+#ifdef WRONG_ENTER_LOOKS_ONCE
+		in = true;
 #else
-	in = !killed;
+		in = !marked;
 #endif
-	if
-	:: in && !switched -> percpu[cpu]++
-	:: in && switched -> count++
-	:: else
-	fi;
-	readers--;
-	if
-	:: in ->
-		sections++;
-		assert(!gone);
-		sections--;
-		/* percpu_ref_put(), perhaps on another CPU */
-		readers++;
 		if
-		:: !switched -> percpu[1 - cpu]--; readers--
-		:: else -> readers--; count_put()
+		:: in ->
+			sections++;
+			sections--;
+			if
+			:: to = 1 - cpu;
+			   barrier(cpu)
+			:: skip
+			fi;
+			/* kobjtree_exit_non_owner() */
+			TOUCH;
+			if
+			:: open ->
+				new_ended[to]++;
+#ifndef WRONG_EXIT_NO_WAKE
+				if
+				:: marked -> idle(to)
+				:: else
+				fi
+#endif
+			:: else -> exit_marked(to)
+			fi
+		:: else ->
+#ifndef WRONG_ENTER_KEEPS
+			exit_marked(cpu)
+#endif
 		fi
 	:: else
-	fi
+	fi;
+	/* a put, which is a barrier */
+	barrier(to);
+	refs--
+}
+
+/* The store buffer of a CPU gets out by itself. */
+proctype buffer(byte cpu)
+{
+end:	do
+	:: atomic { new_begun[cpu] > 0 -> new_begun[cpu]--; begun[cpu]++ }
+	:: atomic { new_begun[cpu] == 0 && new_ended[cpu] > 0 ->
+		new_ended[cpu]--; ended[cpu]++ }
+	od
+}
+
+/* kobjtree_sections_percpu() */
+inline look()
+{
+#ifdef WRONG_BEGUN_FIRST
+	n = begun[0];
+	n = n + begun[1];
+	n = n - ended[0];
+	n = n - ended[1]
+#else
+	n = 0 - ended[0];
+	n = n - ended[1];
+	n = n + begun[0];
+	n = n + begun[1]
+#endif
 }
 
 /* kobjtree_mark(), kobjtree_drain(), then the last put */
 proctype remover()
 {
-	LOCK;
-	killed = true;		/* percpu_ref_kill() */
-	UNLOCK;
-	closed;			/* the drain */
-#ifndef WRONG_DRAIN_NO_LOCK
-	LOCK;
-	UNLOCK;
-#endif
-	assert(sections == 0);
-	gone = true
-}
+	short n;
+	byte before;
 
-/* What percpu_ref_kill() leaves to RCU */
-proctype grace()
-{
-	bool last;
-
-	killed;
-	/* it is seen by who comes from now on: percpu_ref_switch_to_atomic_rcu() */
-	switched = true;
+	marked = true;
+	open = false;
 #ifndef WRONG_NO_GRACE
-	readers == 0;
+	/* cond_synchronize_rcu() */
+	barrier(0);
+	barrier(1);
 #endif
-	atomic { count = count + percpu[0] + percpu[1] - BIAS };
-	count_put()
+	do
+	:: before = wakes;
+	   look();
+	   if
+	   :: n == 0 -> break
+	   :: else -> wakes != before
+	   fi
+	od;
+	assert(sections == 0);
+	refs--
 }
 
 init {
 	atomic {
+		run buffer(0);
+		run buffer(1);
 		run section(0);
 		run section(1);
-		run remover();
-		run grace()
+		run remover()
 	};
-	_nr_pr == 1;
-	assert(gone && closed && count == 0)
+	refs == 0;
+	assert(begun[0] + begun[1] == ended[0] + ended[1])
 }
