@@ -124,7 +124,8 @@ static int kobjtree_add(struct kobjtree *holder, struct kobjtree_edge *edge,
 	return kobjtree_edge_add(holder, edge, held, flags, true);
 }
 
-static int kobjtree_refused(struct kobjtree *holder, int ret)
+/* Out of line, so that what warns once is there once. */
+static noinline int kobjtree_refused(struct kobjtree *holder, int ret)
 {
 	switch (ret) {
 	case -ELOOP:
@@ -270,13 +271,17 @@ EXPORT_SYMBOL_GPL(kobjtree_link);
 
 /* === Unlinking === */
 
+static noinline bool kobjtree_unlink_refused(struct kobjtree *holder)
+{
+	kobjtree_misuse(holder, "unlink without a reference to the holder");
+	return false;
+}
+
 /* The cascade drops the edges itself, and nobody may come between. */
 static bool kobjtree_may_unlink(struct kobjtree *holder)
 {
-	if ((holder->flags & KOBJTREE_PHASE) != KOBJTREE_EDGES)
-		return true;
-	kobjtree_misuse(holder, "unlink without a reference to the holder");
-	return false;
+	return (holder->flags & KOBJTREE_PHASE) != KOBJTREE_EDGES ||
+	       kobjtree_unlink_refused(holder);
 }
 
 static void kobjtree_put_unlinked(struct kobjtree *held)
