@@ -137,7 +137,15 @@ extern __thread struct task_struct shim_task;
 	(shim_yield(), __atomic_load_n(&(x), __ATOMIC_RELAXED))
 #define WRITE_ONCE(x, v)	\
 	(shim_yield(), __atomic_store_n(&(x), (v), __ATOMIC_RELAXED))
+#define noinline		__attribute__((noinline))
 #define barrier()		__asm__ __volatile__("" : : : "memory")
+#define xchg(p, v)		__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+#define cmpxchg(p, old, new)	({					\
+	typeof(*(p)) _old = (old);					\
+	__atomic_compare_exchange_n(p, &_old, new, false,		\
+				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);\
+	_old; })
+#define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_load_acquire(p)	\
 	(shim_yield(), __atomic_load_n(p, __ATOMIC_ACQUIRE))
@@ -333,6 +341,15 @@ static inline void list_del_init(struct list_head *n)
 	WRITE_ONCE(n->prev->next, n->next);
 	n->prev = n;
 	smp_store_release(&n->next, n);
+}
+
+#define list_del(n)		list_del_init(n)
+#define list_entry(p, t, m)	container_of(p, t, m)
+
+static inline void list_move(struct list_head *n, struct list_head *h)
+{
+	list_del_init(n);
+	list_add(n, h);
 }
 
 static inline void hlist_add_head(struct hlist_node *n, struct hlist_head *h)
@@ -544,6 +561,8 @@ void shim_freed(const void *p);		/* weak; before it is */
 #define kfree(p)		free((void *)(p))
 #endif
 #define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
+#define kvmalloc_array(n, size, gfp) kzalloc((n) * (size), gfp)
+#define kvfree(p)		kfree(p)
 #define kmem_cache_zalloc(c, gfp) ((c)->used++, kzalloc((c)->size, gfp))
 #define kmem_cache_free(c, p)	((c)->used--, kfree(p))
 
