@@ -177,19 +177,17 @@ EXPORT_SYMBOL_GPL(kobjtree_weak_enter);
  *
  * Context: process context, may sleep; while the device is being bound or is
  * bound.
- * Return: 0; -ENODEV if the gate was marked already, and the callbacks never
- * run; -ENOMEM, and they were run: the object is unplugged.
+ * Return: 0; -ENODEV if the gate was marked already; -ENOMEM. On an error the
+ * callbacks never run, and the object is what it was.
  */
 int kobjtree_bound_watch(struct kobjtree_bound *bound,
 			 struct kobjtree_watcher *watcher)
 {
-	int ret = kobjtree_watch(&bound->gate, watcher);
+	int ret;
 
-	if (ret)
-		return ret;
+	if (kobjtree_marked(&bound->gate))
+		return -ENODEV;
 	ret = kobjtree_bound_devm(bound->dev, kobjtree_bound_unplug, bound);
-	if (ret)
-		kobjtree_bound_unplug(bound);
-	return ret;
+	return ret ?: kobjtree_watch(&bound->gate, watcher);
 }
 EXPORT_SYMBOL_GPL(kobjtree_bound_watch);

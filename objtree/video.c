@@ -86,7 +86,7 @@ int kobjtree_v4l2_register(struct kobjtree_v4l2 *v4l2,
 	v4l2->dev.release = kobjtree_v4l2_release;
 	v4l2->watcher.quiesce = kobjtree_v4l2_quiesce;
 	ret = kobjtree_bound_watch(bound, &v4l2->watcher);
-	if (ret == -ENODEV)
+	if (ret)
 		kobjtree_v4l2_quiesce(&v4l2->watcher);
 	return ret;
 }
@@ -429,7 +429,7 @@ static int kobjtree_video_watch(struct kobjtree_video *video,
 
 	kobjtree_get(&video->tree);	/* put by kobjtree_video_quiesce() */
 	ret = kobjtree_bound_watch(bound, &video->watcher);
-	if (ret == -ENODEV)
+	if (ret)
 		kobjtree_put(&video->tree);
 	return ret;
 }

@@ -14,11 +14,12 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULE = 'kobjtree_test_leaks'
 LEAKS = '/sys/kernel/debug/kobjtree/leaks'
+TYPES = '/sys/kernel/debug/kobjtree/types'
 # Here, and in a kernel tree.
 TOOL = next(path for path in (os.path.join(HERE, up, 'kobjtree') for up in
                               ('../tools', '../../../kobjtree')) if os.path.isfile(path))
 
-TESTS = 20
+TESTS = 23
 results = []
 
 
@@ -90,6 +91,22 @@ def test_not_found():
     check('one reference that is lost looks like a holder', seen('lost'), [])
 
 
+def peers():
+    """How many objects there are of the type that allows cycles."""
+    with open(TYPES, encoding='ascii') as file:
+        lines = [json.loads(line) for line in file]
+    return sum(line['live'] for line in lines if line.get('type') == 'peer_type')
+
+
+def test_collected():
+    """A cycle whose types allow it is no leak."""
+    do('peers')
+    check('a cycle that somebody holds stays', (read()[1], peers()), ([], 2))
+    do('undo')
+    check('put, it is still there', peers(), 2)
+    check('and gone when leaks are looked for', (read()[1], peers()), ([], 0))
+
+
 def test_file():
     """Its bounds, and what it says of each."""
     do('pair')
@@ -146,7 +163,7 @@ def test_tool():
 def main():
     """All tests; the exit status."""
     print(f'TAP version 13\n1..{TESTS}')
-    for test in (test_found, test_not_found, test_file, test_tool):
+    for test in (test_found, test_not_found, test_collected, test_file, test_tool):
         test()
     return len(results) != TESTS or not all(results)
 

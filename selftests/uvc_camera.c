@@ -1084,10 +1084,13 @@ static bool test_pulls(void)
 	return ok;
 }
 
-/* And the driver has not heard: no answer, half of one, or none any more. */
+/*
+ * And the driver has not heard: no answer, half of one, or none any more, or there is
+ * no endpoint to ask.
+ */
 static bool cable_is_out(int err)
 {
-	return err == EPROTO || err == EIO || err == EPIPE;
+	return err == EPROTO || err == EIO || err == EPIPE || err == ENOENT;
 }
 
 /* In turns its driver goes, and then the camera. */

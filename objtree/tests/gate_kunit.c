@@ -376,8 +376,12 @@ static unsigned long unplug_many(struct kunit *test, bool mark_first)
 /* The grace periods of others are counted, too, as far as they come in between. */
 static void gates_marked_first_share_a_grace_period(struct kunit *test)
 {
-	unsigned long each = unplug_many(test, false);
-	unsigned long shared = unplug_many(test, true);
+	unsigned long each, shared;
+
+	if (IS_ENABLED(CONFIG_TINY_RCU))
+		kunit_skip(test, "on one CPU a grace period is over at once");
+	each = unplug_many(test, false);
+	shared = unplug_many(test, true);
 
 	kunit_info(test, "cookie moved by %lu, then %lu", each, shared);
 	KUNIT_EXPECT_GE(test, each, 4 * MANY_GATES);

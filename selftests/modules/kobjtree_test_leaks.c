@@ -7,6 +7,7 @@
  *   --> an edge, ~~> a reference that was taken by hand
  */
 #include <linux/kobjtree.h>
+#include <linux/kobjtree_cyclic.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -265,6 +266,32 @@ static int undo_list(void)
 	return 0;
 }
 
+/* 0 --> 1 --> 0, of a type that allows it, and the reference to 0 */
+#ifdef CONFIG_KOBJTREE_CYCLIC
+struct peer {
+	struct kobjtree_cyclic cyclic;
+};
+
+DEFINE_KOBJTREE_CYCLIC_TYPE(peer_type, struct peer, cyclic);
+
+static int do_peers(void)
+{
+	struct peer *a = kobjtree_alloc(struct peer, cyclic.tree, &peer_type, GFP_KERNEL);
+	struct peer *b = kobjtree_alloc(struct peer, cyclic.tree, &peer_type, GFP_KERNEL);
+
+	if (!a || !b)
+		return -ENOMEM;
+	put_at_undo(&a->cyclic.tree);
+	kobjtree_hold_give(&a->cyclic.tree, &b->cyclic.tree);
+	return kobjtree_link(&b->cyclic.tree, NULL, &a->cyclic.tree);
+}
+#else
+static int do_peers(void)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
 /* So many rings of three that no report has them all. */
 #define RINGS	30
 
@@ -316,6 +343,7 @@ static const struct {
 	{ "beside", do_beside, undo },
 	{ "list", do_list, undo_list },
 	{ "many", do_many, undo_many },
+	{ "peers", do_peers, undo },
 };
 
 static int made = -1;
