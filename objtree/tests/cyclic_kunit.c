@@ -777,7 +777,7 @@ static bool storm_once(struct rnd_state *rnd)
 		kobjtree_put(other);
 	if (prandom_u32_state(rnd) % 2)
 		peer_unlink(peer, 1);
-	if (peer->cyclic.state >= KOBJTREE_CYCLIC_DEAD)
+	if (READ_ONCE(peer->cyclic.state) >= KOBJTREE_CYCLIC_DEAD)
 		pr_err("kobjtree_cyclic: dead, and somebody has it\n");
 	kobjtree_put(obj);
 	return true;

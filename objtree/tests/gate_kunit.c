@@ -340,7 +340,9 @@ static void percpu_without_memory_is_one_word(struct kunit *test)
 		kobjtree_exit(&g->gate);
 		gated_put(test, g);
 	}
-	KUNIT_EXPECT_GE(test, failed, 1);
+	/* By failslab alone, per-CPU memory that is there already does not fail. */
+	if (IS_ENABLED(CONFIG_KOBJTREE_DEBUG))
+		KUNIT_EXPECT_GE(test, failed, 1);
 }
 
 #define MANY_GATES	32
@@ -384,7 +386,8 @@ static void gates_marked_first_share_a_grace_period(struct kunit *test)
 	shared = unplug_many(test, true);
 
 	kunit_info(test, "cookie moved by %lu, then %lu", each, shared);
-	KUNIT_EXPECT_GE(test, each, 4 * MANY_GATES);
+	/* If one was under way already, a cookie of before waits for one more. */
+	KUNIT_EXPECT_GE(test, each, 4 * (MANY_GATES - 1));
 	KUNIT_EXPECT_LT(test, shared, each / 4);
 }
 
