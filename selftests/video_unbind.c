@@ -394,7 +394,7 @@ static bool unbind_waits_for(int (*fn)(int fd))
 	s->fn = fn;
 	s->fd = bind_and_open(0);
 	if (!CHECK(s->fd >= 0) || !CHECK(!reqbufs(s->fd, BUFS)) ||
-	    !set_param("slow_ms", "4000") || !sleeper_start(s))
+	    !set_param("slow_ms", "1500") || !sleeper_start(s))
 		return false;
 	ok = CHECK(do_unbind());
 	ok &= set_param("slow_ms", "0");
