@@ -98,9 +98,15 @@ static inline void test_call_here(struct test_call *call, enum test_context in)
 	}
 }
 
-/* For KUNIT_CASE_PARAM(): each context. */
-static const enum test_context all_contexts[NR_CONTEXTS] = {
-	IN_SPINLOCK, IN_IRQS_OFF, IN_RCU_READ, IN_SOFTIRQ, IN_RCU_CALLBACK,
+/* For KUNIT_CASE_PARAM(): each context where a spinlock may be taken. */
+static const enum test_context all_contexts[] = {
+	IN_SPINLOCK,
+#ifndef CONFIG_PREEMPT_RT
+	IN_IRQS_OFF,
+#endif
+	IN_RCU_READ,
+	IN_SOFTIRQ,
+	IN_RCU_CALLBACK,
 	IN_HARDIRQ,
 };
 

@@ -77,13 +77,13 @@ static void hold_cannot_fail(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(held); i++)
 		held[i] = node_new(test, i + 2);
 
-	local_irq_disable();
+	no_sleep_begin();
 	WITHOUT_MEMORY(kobjtree_hold_give(obj(holder), obj(held[0])));
 	for (i = 0; i < NODE_EDGES; i++)
 		WITHOUT_MEMORY(kobjtree_hold_edge_give(obj(holder),
 						       &holder->edge[i],
 						       obj(held[i + 1])));
-	local_irq_enable();
+	no_sleep_end();
 	node_put(holder);
 	expect_log(test, test->priv,
 		   "r1 r10 f10 r9 f9 r8 f8 r7 f7 r6 f6 r5 f5 r4 f4 r3 f3 r2 f2 f1");
@@ -167,9 +167,9 @@ static void link_of_a_never_held_holder_is_legal_in_any_context(struct kunit *te
 	fail_setup(test);
 	holder = node_new(test, 1);
 	held = node_new(test, 2);
-	local_irq_disable();
+	no_sleep_begin();
 	WITHOUT_MEMORY(ret = node_link(holder, 0, held));
-	local_irq_enable();
+	no_sleep_end();
 	KUNIT_EXPECT_EQ(test, ret, 0);
 	node_put(held);
 	node_put(holder);

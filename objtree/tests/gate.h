@@ -101,6 +101,15 @@ static inline struct gated *gated_new_live(struct kunit *test)
 	return g;
 }
 
+/* For a test where one spins in an RCU section, and another one is to go on. */
+static inline void skip_without_spinning(struct kunit *test)
+{
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "who spins is preempted on PREEMPT_RT, and RCU waits");
+}
+
 /* Ends the test's reference and expects nothing more than the release. */
 static inline void gated_put(struct kunit *test, struct gated *g)
 {

@@ -241,8 +241,7 @@ static void only_a_percpu_gate_needs_a_grace_period(struct kunit *test)
 	struct gated *g;
 	bool over;
 
-	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two CPUs");
+	skip_without_spinning(test);
 	g = gated_new_live(test);
 	unplug = thread_new(test, g, in_unplug);
 	reader = thread_start(test, g, spin_in_rcu);

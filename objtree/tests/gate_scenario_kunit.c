@@ -244,9 +244,7 @@ static void s2_ii_enter_that_saw_it_live_is_waited_for(struct kunit *test)
 	struct test_watcher *w;
 	struct gated *g;
 
-	/* One spins in an RCU section meanwhile. */
-	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two CPUs");
+	skip_without_spinning(test);
 	g = gated_new_percpu(test);
 	w = watch_new(test, g, 1);
 	g->hardware = true;

@@ -18,9 +18,11 @@
 #include <linux/container_of.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
+#include <linux/irqflags.h>
 #include <linux/kobjtree.h>
 #include <linux/kref.h>
 #include <linux/printk.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -42,6 +44,25 @@ static inline void test_announce(struct kunit *test, const char *how,
 #define MISUSE_LOOP	"edge that closes a cycle"
 #define MISUSE_NODEV	"edge from or to a dead object"
 #define MISUSE_BUSY	"edge that is linked already"
+
+/* === Where nobody may sleep === */
+
+/* On PREEMPT_RT no spinlock is to be had with interrupts off, and so no object. */
+static inline void no_sleep_begin(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		rcu_read_lock();
+	else
+		local_irq_disable();
+}
+
+static inline void no_sleep_end(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		rcu_read_unlock();
+	else
+		local_irq_enable();
+}
 
 /* === The log === */
 

@@ -37,39 +37,39 @@ static struct test_node *told_new(struct kunit *test, int id)
 /* === What the console says === */
 
 static struct {
-	spinlock_t lock;	/* guards the other members */
+	raw_spinlock_t lock;	/* guards the other members, in a tracepoint */
 	bool on;
 	size_t len;
 	struct kunit *test;
 	char text[16384];
 } said = {
-	.lock = __SPIN_LOCK_UNLOCKED(said.lock),
+	.lock = __RAW_SPIN_LOCK_UNLOCKED(said.lock),
 };
 
 static void said_add(void *data, const char *text, size_t len)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&said.lock, flags);
+	raw_spin_lock_irqsave(&said.lock, flags);
 	len = min(len, sizeof(said.text) - 1 - said.len);
 	if (said.on) {
 		memcpy(said.text + said.len, text, len);
 		said.len += len;
 	}
-	spin_unlock_irqrestore(&said.lock, flags);
+	raw_spin_unlock_irqrestore(&said.lock, flags);
 }
 
 static void said_watch(bool on)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&said.lock, flags);
+	raw_spin_lock_irqsave(&said.lock, flags);
 	said.on = on;
 	if (on) {
 		memset(said.text, 0, sizeof(said.text));
 		said.len = 0;
 	}
-	spin_unlock_irqrestore(&said.lock, flags);
+	raw_spin_unlock_irqrestore(&said.lock, flags);
 }
 
 static void said_begin(struct kunit *test, const char *splat)

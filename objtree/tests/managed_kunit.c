@@ -73,18 +73,18 @@ static void kstrdup_copies_the_string(struct kunit *test)
 	expect_log(test, test->priv, "r1 f1");
 }
 
-/* irqs off -> 1 [memory] -> freed -> irqs on */
+/* no sleep: 1 [memory] -> freed */
 static void memory_comes_and_goes_in_any_context(struct kunit *test)
 {
 	struct test_node *node = node_new(test, 1);
 	char *copy;
 	void *p;
 
-	local_irq_disable();
+	no_sleep_begin();
 	p = kobjtree_kzalloc(obj(node), 8, GFP_ATOMIC);
 	copy = kobjtree_kstrdup(obj(node), "cam0", GFP_ATOMIC);
 	kobjtree_kfree(obj(node), p);
-	local_irq_enable();
+	no_sleep_end();
 	KUNIT_EXPECT_NOT_NULL(test, p);
 	KUNIT_EXPECT_NOT_NULL(test, copy);
 	node_put(node);
@@ -336,10 +336,10 @@ static void embedded_action_cannot_fail(struct kunit *test)
 	fail_setup(test);
 	node = node_new(test, 1);
 	mark = test_mark(test, 2);
-	local_irq_disable();
+	no_sleep_begin();
 	WITHOUT_MEMORY(kobjtree_embed_action(obj(node), &mark->storage,
 					     test_action, mark));
-	local_irq_enable();
+	no_sleep_end();
 	node_put(node);
 	expect_log(test, test->priv, "r1 a2 f1");
 }
@@ -496,10 +496,10 @@ static void removed_storage_can_be_used_again(struct kunit *test)
 	bool removed;
 
 	kobjtree_embed_action(obj(node), &mark->storage, test_action, mark);
-	local_irq_disable();
+	no_sleep_begin();
 	removed = kobjtree_remove_action(obj(node), test_action, mark);
 	kobjtree_embed_action(obj(other), &mark->storage, test_action, mark);
-	local_irq_enable();
+	no_sleep_end();
 	KUNIT_EXPECT_TRUE(test, removed);
 	node_put(node);
 	expect_log(test, test->priv, "r1 f1");

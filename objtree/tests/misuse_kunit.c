@@ -23,39 +23,39 @@
 /* === What the console says === */
 
 static struct {
-	spinlock_t lock;	/* guards the other members */
+	raw_spinlock_t lock;	/* guards the other members, in a tracepoint */
 	const char *what;
 	int seen;
 	int histories;
 	int expected;
 	struct kunit *test;
 } watch = {
-	.lock = __SPIN_LOCK_UNLOCKED(watch.lock),
+	.lock = __RAW_SPIN_LOCK_UNLOCKED(watch.lock),
 };
 
 static void watch_console(void *data, const char *text, size_t len)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&watch.lock, flags);
+	raw_spin_lock_irqsave(&watch.lock, flags);
 	if (watch.what && strnstr(text, watch.what, len) &&
 	    strnstr(text, DOCUMENT, len))
 		watch.seen++;
 	if (watch.what && strnstr(text, watch.what, len) &&
 	    strnstr(text, ": init by ", len))
 		watch.histories++;
-	spin_unlock_irqrestore(&watch.lock, flags);
+	raw_spin_unlock_irqrestore(&watch.lock, flags);
 }
 
 static void watch_for(const char *what)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&watch.lock, flags);
+	raw_spin_lock_irqsave(&watch.lock, flags);
 	watch.what = what;
 	watch.seen = 0;
 	watch.histories = 0;
-	spin_unlock_irqrestore(&watch.lock, flags);
+	raw_spin_unlock_irqrestore(&watch.lock, flags);
 }
 
 static void watch_start(struct kunit *test, int expected, const char *what)

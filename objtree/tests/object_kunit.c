@@ -104,14 +104,14 @@ static void alloc_without_memory_is_null(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, typed);
 }
 
-/* irqs off -> alloc -> irqs on */
+/* no sleep: alloc */
 static void alloc_needs_no_more_than_its_gfp(struct kunit *test)
 {
 	struct padded *padded;
 
-	local_irq_disable();
+	no_sleep_begin();
 	padded = kobjtree_alloc(struct padded, tree, NULL, GFP_ATOMIC);
-	local_irq_enable();
+	no_sleep_end();
 	KUNIT_ASSERT_NOT_NULL(test, padded);
 	kobjtree_put(&padded->tree);
 }

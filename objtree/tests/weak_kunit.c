@@ -280,10 +280,10 @@ static void weak_get_is_null_as_soon_as_the_last_put_is_deferred(struct kunit *t
 	kobjtree_weak_set(&weak, &node->tree);
 
 	/* so that the look comes before the worker, if anything can */
-	preempt_disable();
+	no_sleep_begin();
 	kobjtree_put_async(&node->tree);
 	got = kobjtree_weak_get(&weak);
-	preempt_enable();
+	no_sleep_end();
 
 	KUNIT_EXPECT_NULL(test, got);
 	kobjtree_owner_barrier();
