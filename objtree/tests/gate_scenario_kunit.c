@@ -762,9 +762,9 @@ static void no_section_without_hardware(struct kunit *test)
 		   atomic_long_read(&storm.refused));
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&storm.wrong), 0);
 	KUNIT_EXPECT_EQ(test, storm.quiesced, round);
-	/* It did storm. */
+	/* It did storm; on one CPU it takes luck to come between. */
 	KUNIT_EXPECT_GE(test, atomic_long_read(&storm.entered), round / 10);
-	if (num_online_cpus() > 1 || IS_ENABLED(CONFIG_PREEMPTION))
+	if (num_online_cpus() > 1)
 		KUNIT_EXPECT_GE(test, atomic_long_read(&storm.refused), 1);
 }
 
