@@ -14,6 +14,7 @@
  */
 #include <linux/hashtable.h>
 #include <linux/list.h>
+#include <linux/math64.h>
 #include <linux/poison.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
@@ -188,7 +189,7 @@ static void kobjtree_history_print(const struct kobjtree_history *h)
 		e = &h->event[i];
 		if (!e->time)
 			continue;
-		ms = (local_clock() - e->time) / NSEC_PER_MSEC;
+		ms = div_u64(local_clock() - e->time, NSEC_PER_MSEC);
 		pr_warn("kobjtree: %s: %s by %s[%d], %llu ms ago\n", h->name,
 			kobjtree_event_name[i], e->comm, e->pid, ms);
 #ifdef CONFIG_STACKDEPOT
