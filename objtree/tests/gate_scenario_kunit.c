@@ -674,7 +674,7 @@ static bool storm_section(struct storm *s, bool nest)
 	return true;
 }
 
-/* The gate that goes next and those behind it, until all are gone. */
+/* The gate that went last and those behind it, until all are gone. */
 static void storm_batch_thread(void)
 {
 	long entered = 0, refused = 0;
@@ -683,7 +683,7 @@ static void storm_batch_thread(void)
 	atomic_inc(&storm.running);
 	while ((i = READ_ONCE(storm.next)) < STORM_BATCH) {
 		ahead = (ahead + 1) % 4;
-		i = min(i + ahead, STORM_BATCH - 1);
+		i = clamp(i + ahead - 1, 0, STORM_BATCH - 1);
 		if (storm_section(storm.batch[i], ahead & 1))
 			entered++;
 		else
@@ -762,7 +762,7 @@ static void no_section_without_hardware(struct kunit *test)
 		   atomic_long_read(&storm.refused));
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&storm.wrong), 0);
 	KUNIT_EXPECT_EQ(test, storm.quiesced, round);
-	/* It did storm; on one CPU it takes luck to come between. */
+	/* It did storm; on one CPU nobody may come between. */
 	KUNIT_EXPECT_GE(test, atomic_long_read(&storm.entered), round / 10);
 	if (num_online_cpus() > 1)
 		KUNIT_EXPECT_GE(test, atomic_long_read(&storm.refused), 1);
