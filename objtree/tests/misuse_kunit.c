@@ -69,8 +69,10 @@ static void watch_start(struct kunit *test, int expected, const char *what)
 
 static void watch_end(void)
 {
-	KUNIT_EXPECT_EQ(watch.test, READ_ONCE(watch.seen), watch.expected);
-	KUNIT_EXPECT_EQ(watch.test, READ_ONCE(watch.histories),
+	int seen = READ_ONCE(watch.seen), histories = READ_ONCE(watch.histories);
+
+	KUNIT_EXPECT_EQ(watch.test, seen, watch.expected);
+	KUNIT_EXPECT_EQ(watch.test, histories,
 			IS_ENABLED(CONFIG_KOBJTREE_DEBUG) ? watch.expected : 0);
 	watch_for(NULL);
 }
