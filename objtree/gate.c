@@ -152,11 +152,11 @@ static unsigned long kobjtree_sections_percpu(struct kobjtree_gate *gate)
 	unsigned long n = 0;
 	int cpu;
 
-	/*
-	 * Pairs with the barrier in kobjtree_exit_marked(): whose end is counted has
-	 * its begin counted, and its section is over.
-	 */
 	for_each_possible_cpu(cpu)
+		/*
+		 * Pairs with the barrier in kobjtree_exit_marked(): whose end is
+		 * counted has its begin counted, and its section is over.
+		 */
 		n -= smp_load_acquire(&per_cpu_ptr(gate->percpu, cpu)->ended);
 	for_each_possible_cpu(cpu)
 		n += READ_ONCE(per_cpu_ptr(gate->percpu, cpu)->begun);
