@@ -7,15 +7,16 @@
  * own. The core has copied its argument from user memory before, and copies it
  * back after.
  *
- * Three ioctls are left as they are, since they pin or fault in user memory or
- * wait for frames: QBUF, PREPARE_BUF and DQBUF. They reach the hardware through
- * vb2_ops alone, which has sections of its own.
+ * Five ioctls are left as they are. QBUF, PREPARE_BUF and DQBUF pin or fault in
+ * user memory or wait for frames; they reach the hardware through vb2_ops alone,
+ * which has sections of its own. SUBSCRIBE_EVENT and UNSUBSCRIBE_EVENT take the
+ * locks of controls, over which the core copies to user memory elsewhere; they
+ * reach no hardware.
  */
 #include <linux/cleanup.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
-#include <media/v4l2-fh.h>
 
 #include "video.h"
 
@@ -172,8 +173,8 @@ DEFINE_CLASS(kobjtree_video_section, struct kobjtree_video *,
 #define KOBJTREE_VIDEO_DEBUG_OPS(X)
 #endif
 
-/* Those below, and the three that are no sections. */
-#define KOBJTREE_VIDEO_OTHER_OPS	(5 + 3)
+/* Those below, and the five that are no sections. */
+#define KOBJTREE_VIDEO_OTHER_OPS	(3 + 5)
 #define KOBJTREE_VIDEO_COUNT(_op, _arg)	+ 1
 
 /* An operation that a newer kernel has added would not be gated. */
@@ -212,28 +213,6 @@ static int kobjtree_vidioc_log_status(struct file *file, void *priv)
 	return video->drv_ioctl_ops->vidioc_log_status(file, priv);
 }
 
-static int
-kobjtree_vidioc_subscribe_event(struct v4l2_fh *fh,
-				const struct v4l2_event_subscription *sub)
-{
-	CLASS(kobjtree_video_section, video)(fh->vdev);
-
-	if (!video)
-		return -ENODEV;
-	return video->drv_ioctl_ops->vidioc_subscribe_event(fh, sub);
-}
-
-static int
-kobjtree_vidioc_unsubscribe_event(struct v4l2_fh *fh,
-				  const struct v4l2_event_subscription *sub)
-{
-	CLASS(kobjtree_video_section, video)(fh->vdev);
-
-	if (!video)
-		return -ENODEV;
-	return video->drv_ioctl_ops->vidioc_unsubscribe_event(fh, sub);
-}
-
 static long kobjtree_vidioc_default(struct file *file, void *priv,
 				    bool valid_prio, unsigned int cmd, void *arg)
 {
@@ -263,8 +242,6 @@ void kobjtree_video_gate_ioctls(struct kobjtree_video *video)
 	KOBJTREE_VIDEO_OPS(KOBJTREE_VIDEO_GATE)
 	KOBJTREE_VIDEO_GATE(vidioc_g_pixelaspect)
 	KOBJTREE_VIDEO_GATE(vidioc_log_status)
-	KOBJTREE_VIDEO_GATE(vidioc_subscribe_event)
-	KOBJTREE_VIDEO_GATE(vidioc_unsubscribe_event)
 	KOBJTREE_VIDEO_GATE(vidioc_default)
 	video->vdev.ioctl_ops = ops;
 }
