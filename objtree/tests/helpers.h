@@ -144,6 +144,14 @@ static inline int test_init(struct kunit *test)
 	return 0;
 }
 
+/* For suites that read the console, by its tracepoint. */
+static inline int test_init_console(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "needs tracepoints, to read the console");
+	return test_init(test);
+}
+
 /* An object that is left needs its log, which then stays as well. */
 static inline void test_exit(struct kunit *test)
 {

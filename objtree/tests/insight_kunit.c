@@ -670,18 +670,25 @@ static struct kunit_case insight_cases[] = {
 };
 
 #ifdef CONFIG_KOBJTREE_DEBUG
+#define insight_init		test_init_console
+
 static int insight_suite_init(struct kunit_suite *suite)
 {
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		return 0;
 	return register_trace_console(said_add, NULL);
 }
 
 static void insight_suite_exit(struct kunit_suite *suite)
 {
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		return;
 	unregister_trace_console(said_add, NULL);
 	tracepoint_synchronize_unregister();
 }
 #else
 #define insight_suite_init	NULL
+#define insight_init		test_init
 #define insight_suite_exit	NULL
 #endif
 
@@ -689,7 +696,7 @@ static struct kunit_suite insight_suite = {
 	.name = "kobjtree_insight",
 	.suite_init = insight_suite_init,
 	.suite_exit = insight_suite_exit,
-	.init = test_init,
+	.init = insight_init,
 	.exit = test_exit,
 	.test_cases = insight_cases,
 };

@@ -760,11 +760,15 @@ static struct kunit_case misuse_cases[] = {
 
 static int misuse_suite_init(struct kunit_suite *suite)
 {
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		return 0;
 	return register_trace_console(watch_console, NULL);
 }
 
 static void misuse_suite_exit(struct kunit_suite *suite)
 {
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		return;
 	unregister_trace_console(watch_console, NULL);
 	tracepoint_synchronize_unregister();
 }
@@ -773,7 +777,7 @@ static struct kunit_suite misuse_suite = {
 	.name = "kobjtree_misuse",
 	.suite_init = misuse_suite_init,
 	.suite_exit = misuse_suite_exit,
-	.init = test_init,
+	.init = test_init_console,
 	.exit = test_exit,
 	.test_cases = misuse_cases,
 };
