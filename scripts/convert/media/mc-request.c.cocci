@@ -34,17 +34,27 @@ identifier kref, req, mdev;
 +	atomic_dec(&req->devnode->num_requests);
  }
 
-// What is in a request that is made anew puts it, under the lock that its end takes.
+// Whoever drops it has locks of a queue or a driver, or the one that its end takes. That
+// waits for those of controls, which user space may hold up in a page fault.
 @@
 identifier req;
 @@
  media_request_put(struct media_request *req)
  {
 -	kref_put(...);
-+	if (READ_ONCE(req->state) == MEDIA_REQUEST_STATE_CLEANING)
-+		kobjtree_put_async(&req->tree);
-+	else
-+		kobjtree_put(&req->tree);
++	kobjtree_put_async(&req->tree);
+ }
+
+// But for its file.
+@@
+identifier req;
+@@
+ media_request_close(...)
+ {
+	...
+-	media_request_put(req);
++	kobjtree_put(&req->tree);
+	...
  }
 
 // In any context.
