@@ -60,13 +60,15 @@ static long subdev_dqevent(struct v4l2_subdev_node *node, struct file *file,
 				  file->f_flags & O_NONBLOCK);
 }
 
-/* Controls may be copied from and to user memory there. */
+/* Controls may be copied from and to user memory there, or who does be waited for. */
 static bool subdev_is_ctrl(unsigned int cmd)
 {
 	switch (cmd) {
 	case VIDIOC_G_EXT_CTRLS:
 	case VIDIOC_S_EXT_CTRLS:
 	case VIDIOC_TRY_EXT_CTRLS:
+	case VIDIOC_SUBSCRIBE_EVENT:
+	case VIDIOC_UNSUBSCRIBE_EVENT:
 		return true;
 	default:
 		return false;
