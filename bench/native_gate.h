@@ -5,8 +5,10 @@
  */
 static inline void gate_exit(struct line *g)
 {
-	unsigned long open = READ_ONCE(g->open);
+	unsigned long open;
 
+	barrier();
+	open = READ_ONCE(g->open);
 	if (likely(open)) {
 		this_cpu_inc_next(open);
 		barrier();

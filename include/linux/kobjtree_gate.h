@@ -196,8 +196,11 @@ static inline void kobjtree_exit_one_word(struct kobjtree_gate *gate)
  */
 static inline void kobjtree_exit_non_owner(struct kobjtree_gate *gate)
 {
-	struct kobjtree_sections __percpu *open = READ_ONCE(gate->open);
+	struct kobjtree_sections __percpu *open;
 
+	/* The section is over before the look: a grace period may end right after it. */
+	barrier();
+	open = READ_ONCE(gate->open);
 	/* Likely: in this mode a branch costs, beside a locked operation it does not. */
 	if (likely(open)) {
 		this_cpu_inc(open->ended);
