@@ -34,6 +34,7 @@ tests() {
 requests="request_closed_last request_calls_fail request_of_another request_full"
 media="media_calls_fail media_copies media_page_fault"
 subdevs="subdev_calls_fail subdev_event subdev_poll"
+payloads="subdev_copies subdev_get_page_fault subdev_set_page_fault"
 
 # vim2m as it is completes the requests of a queue with controls that it has freed.
 # shellcheck disable=SC2086
@@ -42,7 +43,7 @@ subdevs="subdev_calls_fail subdev_event subdev_poll"
 	tests vivid request_closed_last request_full request_queued storm
 	tests vim2m request_closed_last request_full
 	tests vimc $subdevs storm
-	tests kobjtree_test_subdev $subdevs
+	tests kobjtree_test_subdev $subdevs $payloads
 
 	parameters=node_types=1
 	tests vivid_kobjtree $requests request_queued $media storm

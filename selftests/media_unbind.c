@@ -390,6 +390,124 @@ static bool subdev_poll(void)
 	return ok & CHECK(!close(subdev));
 }
 
+/* A control whose payload is in user memory, or one without an id */
+static struct v4l2_query_ext_ctrl compound(int subdev)
+{
+	struct v4l2_query_ext_ctrl query = { .id = V4L2_CTRL_FLAG_NEXT_COMPOUND };
+
+	if (ioctl(subdev, VIDIOC_QUERY_EXT_CTRL, &query))
+		query.id = 0;
+	return query;
+}
+
+static int payload(int subdev, unsigned long cmd, void *data)
+{
+	struct v4l2_query_ext_ctrl query = compound(subdev);
+	struct v4l2_ext_control ctrl = {
+		.id = query.id,
+		.size = query.elem_size * query.elems,
+		.ptr = data,
+	};
+	struct v4l2_ext_controls ctrls = { .count = 1, .controls = &ctrl };
+	int ret = ioctl(subdev, cmd, &ctrls);
+
+	return ret ?: -ctrl.reserved2[0];
+}
+
+/* What comes back is what was set, also for memory that is not. */
+static bool subdev_copies(void)
+{
+	const size_t size = 2 * sysconf(_SC_PAGESIZE);
+	int subdev = do_bind() ? open_subdev() : -1;
+	size_t i, len, at;
+	char *set, *get;
+	bool ok;
+
+	if (!CHECK(subdev >= 0))
+		return false;
+	len = compound(subdev).elem_size * compound(subdev).elems;
+	/* from one page into the next, neither of which is there */
+	at = size / 2 - len / 2;
+	set = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	get = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ok = CHECK(len > 1) &&
+	     CHECK(!payload(subdev, VIDIOC_G_EXT_CTRLS, get + at)) &&
+	     CHECK(!memcmp(get + at, set + at, len));
+	for (i = 0; i < len; i++)
+		set[at + i] = i + 1;
+	ok &= CHECK(!payload(subdev, VIDIOC_S_EXT_CTRLS, set + at));
+	madvise(get, size, MADV_DONTNEED);
+	ok &= CHECK(!payload(subdev, VIDIOC_G_EXT_CTRLS, get + at)) &&
+	      CHECK(!memcmp(get + at, set + at, len));
+	/* to set is to write back */
+	madvise(get, size, MADV_DONTNEED);
+	ok &= CHECK(!payload(subdev, VIDIOC_S_EXT_CTRLS, get + at)) &&
+	      CHECK(!payload(subdev, VIDIOC_G_EXT_CTRLS, set + at)) &&
+	      CHECK(!memcmp(get + at, set + at, len));
+	ok &= CHECK(!mprotect(get, size, PROT_READ)) &&
+	      CHECK(payload(subdev, VIDIOC_G_EXT_CTRLS, get + at) == -1 &&
+		    errno == EFAULT) &&
+	      CHECK(payload(subdev, VIDIOC_S_EXT_CTRLS, get + at) == -1 &&
+		    errno == EFAULT);
+	ok &= CHECK(payload(subdev, VIDIOC_TRY_EXT_CTRLS, (void *)16) == -1 &&
+		    errno == EFAULT);
+	munmap(set, size);
+	munmap(get, size);
+	close(subdev);
+	return ok;
+}
+
+static int get_in_fault(int subdev)
+{
+	return payload(subdev, VIDIOC_G_EXT_CTRLS, fault.page);
+}
+
+static int set_in_fault(int subdev)
+{
+	return payload(subdev, VIDIOC_S_EXT_CTRLS, fault.page);
+}
+
+/* One who sleeps in a page fault holds up neither who wants the control nor unbind. */
+static bool subdev_page_fault(int (*fn)(int subdev))
+{
+	struct sleeper *s = calloc(1, sizeof(*s));
+	struct pollfd pfd = { .events = POLLIN };
+	long start;
+	bool ok;
+
+	s->fn = fn;
+	s->fd = do_bind() ? open_subdev() : -1;
+	if (!CHECK(s->fd >= 0) || !fault_setup() || !sleeper_start(s))
+		return false;
+	pfd.fd = fault.fd;
+	ok = CHECK(poll(&pfd, 1, SOON_MS) == 1);	/* it is in the fault */
+	start = now_ms();
+	ok &= CHECK(subscribe(s->fd));
+	ok &= CHECK(do_unbind());
+	ok &= CHECK(now_ms() - start < SOON_MS) && CHECK(!sleeper_ended(s));
+	ok &= fault_resolve();
+	if (!sleeper_join(s))
+		return false;
+	ok &= CHECK(s->ret == -1 && s->err == ENODEV);
+	close(s->fd);
+	close(fault.fd);
+	munmap(fault.page, fault.size);
+	free(s);
+	return ok;
+}
+
+static bool subdev_get_page_fault(void)
+{
+	return subdev_page_fault(get_in_fault);
+}
+
+static bool subdev_set_page_fault(void)
+{
+	return subdev_page_fault(set_in_fault);
+}
+
 /* === All at once === */
 
 /* @fd is that of a media device; the others are found beside it. */
@@ -497,6 +615,9 @@ static const struct test tests[] = {
 	{ "subdev_calls_fail", subdev_calls_fail },
 	{ "subdev_event", subdev_event },
 	{ "subdev_poll", subdev_poll },
+	{ "subdev_copies", subdev_copies },
+	{ "subdev_get_page_fault", subdev_get_page_fault },
+	{ "subdev_set_page_fault", subdev_set_page_fault },
 	{ "storm", media_storm },
 };
 

@@ -48,6 +48,16 @@ static const struct v4l2_subdev_internal_ops test_subdev_internal_ops = {
 	.close = test_subdev_close,
 };
 
+/* in user memory, where a program sets it */
+static const struct v4l2_ctrl_config test_subdev_table = {
+	.id = V4L2_CID_USER_BASE | 0x1000,
+	.type = V4L2_CTRL_TYPE_U8,
+	.name = "Table",
+	.max = 255,
+	.step = 1,
+	.dims = { 64 },
+};
+
 static int test_subdev_probe(struct platform_device *pdev)
 {
 	struct test_subdev *t;
@@ -60,8 +70,9 @@ static int test_subdev_probe(struct platform_device *pdev)
 	ret = v4l2_device_register(&pdev->dev, &t->v4l2);
 	if (ret)
 		return ret;
-	v4l2_ctrl_handler_init(&t->hdl, 1);
+	v4l2_ctrl_handler_init(&t->hdl, 2);
 	v4l2_ctrl_new_std(&t->hdl, NULL, V4L2_CID_BRIGHTNESS, 0, 255, 1, 128);
+	v4l2_ctrl_new_custom(&t->hdl, &test_subdev_table, NULL);
 
 	v4l2_subdev_init(&t->sd, &test_subdev_ops);
 	strscpy(t->sd.name, "sensor");

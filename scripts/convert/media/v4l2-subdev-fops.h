@@ -8,6 +8,7 @@
 #include <linux/poll.h>
 #include <linux/videodev2.h>
 
+#include "v4l2-ctrls-fault.h"
 #include "v4l2-subdev-node.h"
 
 static int subdev_open(struct file *file);
@@ -60,42 +61,30 @@ static long subdev_dqevent(struct v4l2_subdev_node *node, struct file *file,
 				  file->f_flags & O_NONBLOCK);
 }
 
-/* Controls may be copied from and to user memory there, or who does be waited for. */
-static bool subdev_is_ctrl(unsigned int cmd)
+static long subdev_section(struct v4l2_subdev_node *node, struct file *file,
+			   unsigned int cmd, void *arg)
 {
-	switch (cmd) {
-	case VIDIOC_G_EXT_CTRLS:
-	case VIDIOC_S_EXT_CTRLS:
-	case VIDIOC_TRY_EXT_CTRLS:
-	case VIDIOC_SUBSCRIBE_EVENT:
-	case VIDIOC_UNSUBSCRIBE_EVENT:
-		return true;
-	default:
-		return false;
-	}
+	CLASS(kobjtree_section, section)(&node->gate);
+	if (!section)
+		return -ENODEV;
+	return subdev_do_ioctl_lock(file, cmd, arg);
 }
 
 /* The argument is copied before and after this. */
 static long subdev_do_ioctl_gated(struct file *file, unsigned int cmd, void *arg)
 {
 	struct v4l2_subdev_node *node = to_subdev_node(video_devdata(file));
-	long ret;
 
-	if (cmd == VIDIOC_DQEVENT)
+	switch (cmd) {
+	case VIDIOC_DQEVENT:
 		return subdev_dqevent(node, file, arg);
-	if (subdev_is_ctrl(cmd)) {
-		/* not for lockdep to see: it is waited for */
-		if (kobjtree_enter_non_owner(&node->gate))
-			return -ENODEV;
-		ret = subdev_do_ioctl_lock(file, cmd, arg);
-		kobjtree_exit_non_owner(&node->gate);
-		return ret;
+	case VIDIOC_G_EXT_CTRLS:
+	case VIDIOC_S_EXT_CTRLS:
+	case VIDIOC_TRY_EXT_CTRLS:
+		return ext_ctrls_nofault(arg, subdev_section(node, file, cmd, arg));
+	default:
+		return subdev_section(node, file, cmd, arg);
 	}
-	if (kobjtree_enter(&node->gate))
-		return -ENODEV;
-	ret = subdev_do_ioctl_lock(file, cmd, arg);
-	kobjtree_exit(&node->gate);
-	return ret;
 }
 
 #endif /* _V4L2_SUBDEV_FOPS_H */
