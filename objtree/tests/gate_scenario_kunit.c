@@ -180,6 +180,24 @@ static void s2_i_drain_waits_for_who_was_in(struct kunit *test)
 	gated_put(test, g);
 }
 
+/* The drain also looks by itself, every ten seconds. */
+static void s2_i_last_exit_wakes_the_drain(struct kunit *test)
+{
+	struct gated *g = gated_with_hardware(test);
+	struct test_thread *a = thread_start(test, g, read_state);
+	struct test_thread *unplug;
+
+	wait_for_completion(&a->entered);
+	unplug = thread_start(test, g, in_unplug);
+	EXPECT_BLOCKED(test, unplug);
+	section_end(a);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&unplug->done, 9 * HZ), 0);
+	complete(&unplug->done);	/* for thread_join() */
+	thread_join(unplug);
+	expect_log(test, test->priv, "w1 q1");
+	gated_put(test, g);
+}
+
 /*
  * What kobjtree_enter() does, with the removal between its two halves: it counts, sees
  * the mark, and takes that back. Until then the removal waits, as for a section.
@@ -772,6 +790,7 @@ static struct kunit_case scenario_cases[] = {
 	KUNIT_CASE_PARAM(s1_close_after_unbind, mode_gen_params),
 	KUNIT_CASE_PARAM(s1_last_put_by_who_held_up_the_unbind, mode_gen_params),
 	KUNIT_CASE_PARAM(s2_i_drain_waits_for_who_was_in, mode_gen_params),
+	KUNIT_CASE_PARAM(s2_i_last_exit_wakes_the_drain, mode_gen_params),
 	KUNIT_CASE(s2_ii_enter_that_saw_it_live_fails),
 	KUNIT_CASE(s2_ii_enter_of_a_marked_gate_leaves_the_count),
 	KUNIT_CASE(s2_ii_enter_that_saw_it_live_is_waited_for),
