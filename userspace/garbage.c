@@ -107,62 +107,40 @@ static void test_small(void)
 	ok(same && garbage > GRAPHS, "in small graphs the same is garbage as by a slow search");
 }
 
-/* === Tarjan, without recursion, as af_unix uses it === */
+/* === Tarjan === */
 
-struct tarjan {
-	u32 index, low, next, parent;
-	bool on_stack;
-};
+static unsigned long first_held(const void *graph, u32 v)
+{
+	(void)graph;
+	(void)v;
+	return 0;
+}
 
-/*
- * Each component is complete when its first object is left: it is garbage if its
- * references are all from within, and it is not held by what is kept. That only
- * rings are here spares this program the pass over the order of components.
- */
-static u32 tarjan(const struct kobjtree_picture *pic)
+static bool next_held(const void *graph, u32 v, unsigned long *at, u32 *w)
+{
+	const struct kobjtree_picture *pic = graph;
+
+	if (*at == pic->vertex[v].nr)
+		return false;
+	*w = pic->to[pic->vertex[v].first + (*at)++];
+	return true;
+}
+
+static int outside(const void *graph, u32 v)
+{
+	const struct kobjtree_picture *pic = graph;
+
+	return pic->vertex[v].outside - (int)pic->vertex[v].nr;
+}
+
+#include "tarjan.h"
+
+static u32 search(const struct kobjtree_picture *pic)
 {
 	struct tarjan *t = need(pic->nr, sizeof(*t));
 	u32 *stack = need(pic->nr, sizeof(*stack));
-	u32 root, v, w, top = 0, index = 0, garbage = 0;
+	u32 garbage = tarjan(pic, pic->nr, t, stack);
 
-	for (root = 0; root < pic->nr; root++) {
-		if (t[root].index)
-			continue;
-		v = root;
-		t[v] = (struct tarjan) { ++index, index, 0, v, true };
-		stack[top++] = v;
-		for (;;) {
-			if (t[v].next < pic->vertex[v].nr) {
-				w = pic->to[pic->vertex[v].first + t[v].next++];
-				if (!t[w].index) {
-					t[w] = (struct tarjan) { ++index, index, 0, v, true };
-					stack[top++] = w;
-					v = w;
-				} else if (t[w].on_stack && t[w].index < t[v].low) {
-					t[v].low = t[w].index;
-				}
-				continue;
-			}
-			if (t[v].low == t[v].index) {
-				int outside = 0;
-				u32 size = 0;
-
-				do {
-					w = stack[--top];
-					t[w].on_stack = false;
-					outside += pic->vertex[w].outside - (int)pic->vertex[w].nr;
-					size++;
-				} while (w != v);
-				garbage += outside ? 0 : size;
-			}
-			if (v == root)
-				break;
-			w = t[v].parent;
-			if (t[v].low < t[w].low)
-				t[w].low = t[v].low;
-			v = w;
-		}
-	}
 	free(t);
 	free(stack);
 	return garbage;
@@ -205,7 +183,7 @@ static void large(struct kobjtree_picture *pic, const u32 *order, const char *na
 	for (round = 0; round < 3; round++) {
 		make_large(pic, order);
 		start = now();
-		garbage[0] = tarjan(pic);
+		garbage[0] = search(pic);
 		best[0] = now() - start < best[0] ? now() - start : best[0];
 		start = now();
 		kobjtree_collect(pic);

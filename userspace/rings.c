@@ -85,78 +85,47 @@ static void drop(const u32 *order)
 		exit(1);
 }
 
-/* === Tarjan, without recursion === */
+/* === Tarjan === */
 
-struct mark {
-	u32 index, low, parent;
-	unsigned long next;
-	bool seen, on_stack;
-};
-
-static u32 held(unsigned long p)
+static unsigned long first_held(const void *graph, u32 v)
 {
-	struct kobjtree_edge *edge = container_of(kobjtree_node(p), struct kobjtree_edge,
-						  node);
-
-	return to_cyclic(kobjtree_edge_held(edge))->index;
+	(void)graph;
+	return ring[v]->cyclic.tree.head;
 }
 
-/*
- * A component is complete when its first object is left: it is garbage if its
- * references are as many as the edges within. That no ring here holds another one
- * spares it the pass over what is held by what is kept.
- */
-static u32 tarjan(void)
+static bool next_held(const void *graph, u32 v, unsigned long *at, u32 *w)
 {
-	struct mark *t = calloc(OBJECTS, sizeof(*t));
+	struct kobjtree_edge *edge;
+
+	(void)graph;
+	(void)v;
+	if (!*at)
+		return false;
+	edge = container_of(kobjtree_node(*at), struct kobjtree_edge, node);
+	*w = to_cyclic(kobjtree_edge_held(edge))->index;
+	*at = kobjtree_node(*at)->next;
+	return true;
+}
+
+static int outside(const void *graph, u32 v)
+{
+	(void)graph;
+	return kref_read(&ring[v]->cyclic.tree.ref) - 1;
+}
+
+#include "tarjan.h"
+
+static u32 search(void)
+{
+	struct tarjan *t = calloc(OBJECTS, sizeof(*t));
 	u32 *stack = calloc(OBJECTS, sizeof(*stack));
-	u32 root, v, w, top = 0, index = 0, garbage = 0;
+	u32 v, garbage;
 
 	need(t);
 	need(stack);
 	for (v = 0; v < OBJECTS; v++)
 		ring[v]->cyclic.index = v;
-	for (root = 0; root < OBJECTS; root++) {
-		if (t[root].seen)
-			continue;
-		v = root;
-		t[v] = (struct mark){ ++index, index, v, ring[v]->cyclic.tree.head,
-				      true, true };
-		stack[top++] = v;
-		for (;;) {
-			if (t[v].next) {
-				w = held(t[v].next);
-				t[v].next = kobjtree_node(t[v].next)->next;
-				if (!t[w].seen) {
-					t[w] = (struct mark){ ++index, index, v,
-						ring[w]->cyclic.tree.head, true, true };
-					stack[top++] = w;
-					v = w;
-				} else if (t[w].on_stack && t[w].index < t[v].low) {
-					t[v].low = t[w].index;
-				}
-				continue;
-			}
-			if (t[v].low == t[v].index) {
-				int outside = 0;
-				u32 size = 0;
-
-				do {
-					w = stack[--top];
-					t[w].on_stack = false;
-					outside += kref_read(&ring[w]->cyclic.tree.ref) - 1;
-					size++;
-				} while (w != v);
-				garbage += outside ? 0 : size;
-			}
-			if (v == root)
-				break;
-			w = t[v].parent;
-			if (t[v].low < t[w].low)
-				t[w].low = t[v].low;
-			v = w;
-		}
-	}
+	garbage = tarjan(NULL, OBJECTS, t, stack);
 	free(t);
 	free(stack);
 	return garbage;
@@ -175,7 +144,7 @@ static void run(const u32 *order, const char *name, int rounds)
 	for (round = 0; round < (rounds ?: 1); round++) {
 		make(order);
 		start = now();
-		good &= tarjan() == OBJECTS / 2;
+		good &= search() == OBJECTS / 2;
 		t[0] = now() - start;
 		released = 0;
 		start = now();
