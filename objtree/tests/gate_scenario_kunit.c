@@ -620,7 +620,7 @@ static void s3_iv_nothing_goes_without_a_wake(struct kunit *test)
 #define STORM_ROUNDS	2000
 #define STORM_BATCH	500
 #else
-#define STORM_ROUNDS	100000
+#define STORM_ROUNDS	20000
 #define STORM_BATCH	4000
 #endif
 
