@@ -612,6 +612,41 @@ static void hw_put(struct hw *hw)
 	CHECK(!says);
 }
 
+/* A grace period from before the end of begins is over too early. */
+static struct kobjtree_gate *marking;
+
+void shim_grace_asked(void)
+{
+	CHECK(!marking || (marking->percpu && !marking->open));
+}
+
+/* A gate of one word needs no grace period; else that of the mark is waited for. */
+static void drain_first(struct hw *h)
+{
+	shim_grace_waited = 0;
+	kobjtree_drain(&h->gate);
+	CHECK(shim_grace_waited == (h->gate.percpu ? shim_grace : 0));
+	CHECK(h->gate.state == KOBJTREE_GATE_DRAINED);
+}
+
+static void drain_again(struct hw *h)
+{
+	u8 state = h->gate.state;
+
+	shim_grace_waited = 0;
+	kobjtree_drain(&h->gate);
+	CHECK(!shim_grace_waited && h->gate.state == state);
+}
+
+/* Who finds the gate marked is refused before it counts. */
+static void refused(struct hw *h)
+{
+	unsigned long begun = h->gate.percpu ? h->gate.percpu->begun : 0;
+
+	CHECK(kobjtree_enter(&h->gate) == -ENODEV);
+	CHECK(!h->gate.percpu || h->gate.percpu->begun == begun);
+}
+
 static void gate_states(bool percpu)
 {
 	struct hw *h = live(percpu);
@@ -626,25 +661,29 @@ static void gate_states(bool percpu)
 		kobjtree_exit(&h->gate);
 	CHECK(!kobjtree_enter(&h->gate) && !kobjtree_marked(&h->gate));
 	wakes = h->gate.wait.wakes;
+	marking = &h->gate;
 	kobjtree_mark(&h->gate);
+	marking = NULL;
 	CHECK(h->gate.wait.wakes != wakes);	/* who sleeps in a section */
+	wakes = h->gate.wait.wakes;
 	kobjtree_mark(&h->gate);
+	CHECK(h->gate.wait.wakes == wakes);
 	CHECK(h->gate.state == KOBJTREE_GATE_MARKED && kobjtree_marked(&h->gate));
-	CHECK(kobjtree_enter(&h->gate) == -ENODEV);
+	refused(h);
 	CHECK(kobjtree_gate_live(&h->gate) == -ENODEV);
 	CHECK(kobjtree_watch(&h->gate, &late.watcher) == -ENODEV);
 	kobjtree_exit(&h->gate);
 	expect_log("");
 	kobjtree_wake(&h->gate);
 	expect_log("ca");
-	kobjtree_drain(&h->gate);
-	CHECK(h->gate.state == KOBJTREE_GATE_DRAINED);
+	drain_first(h);
+	drain_again(h);
 	expect_log("");
 	kobjtree_quiesce(&h->gate);
 	expect_log("BA");
 	CHECK(h->gate.state == KOBJTREE_GATE_QUIET);
 	CHECK(kobjtree_gate_live(&h->gate) == -ENODEV);
-	kobjtree_drain(&h->gate);
+	drain_again(h);
 	kobjtree_unplug(&h->gate);
 	CHECK(h->gate.state == KOBJTREE_GATE_QUIET);
 	hw_put(h);
@@ -669,8 +708,10 @@ static void gate_never_live(void)
 
 	for (i = 0; i < 4; i++) {
 		h = hw(i & 1);
+		shim_grace_waited = SHIM_GRACE_OVER;
 		if (i & 2)
 			kobjtree_unplug(&h->gate);
+		CHECK(shim_grace_waited == SHIM_GRACE_OVER);
 		if (i & 2)
 			expect_log("caBA");
 		CHECK(kobjtree_enter(&h->gate) == -ENODEV);

@@ -119,6 +119,12 @@ __attribute__((weak)) void shim_say(const char *format, ...)
 	va_end(args);
 }
 
+unsigned long shim_grace, shim_grace_waited;
+
+__attribute__((weak)) void shim_grace_asked(void)
+{
+}
+
 #ifdef SHIM_CHECK
 long shim_allocated;
 __thread int shim_fail_in;

@@ -524,9 +524,15 @@ struct lock_class_key { int none; };
 #define this_cpu_inc(v)		((void)__atomic_fetch_add(&(v), 1, __ATOMIC_SEQ_CST))
 #define per_cpu_ptr(p, cpu)	((void)(cpu), (p))
 #define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < 1; (cpu)++)
-#define get_state_synchronize_rcu() 1UL
-#define get_completed_synchronize_rcu() 0UL
-#define cond_synchronize_rcu(g)	((void)(g), smp_mb())
+/* Grace periods have numbers: the newest, and the last that was waited for. */
+extern unsigned long shim_grace, shim_grace_waited;
+#define SHIM_GRACE_OVER		~0UL
+void shim_grace_asked(void);			/* weak: tests look here */
+#define get_state_synchronize_rcu() \
+	(shim_grace_asked(), __atomic_add_fetch(&shim_grace, 1, __ATOMIC_SEQ_CST))
+#define get_completed_synchronize_rcu() SHIM_GRACE_OVER
+#define cond_synchronize_rcu(g) \
+	__atomic_store_n(&shim_grace_waited, (g), __ATOMIC_SEQ_CST)
 
 /* === Traces of nothing === */
 
