@@ -9,7 +9,10 @@
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 
-/* Room for the name of a type, which may go with its module. */
+/*
+ * Room for the name of a type, which may go with its module. Zeroes fill the rest: to
+ * bpftrace all of it is one key of a map.
+ */
 #define KOBJTREE_TRACE_NAME	32
 
 DECLARE_EVENT_CLASS(kobjtree_object,
@@ -21,7 +24,7 @@ DECLARE_EVENT_CLASS(kobjtree_object,
 	),
 	TP_fast_assign(
 		__entry->obj = obj;
-		strscpy(__entry->type, obj->type->name, KOBJTREE_TRACE_NAME);
+		strscpy_pad(__entry->type, obj->type->name, KOBJTREE_TRACE_NAME);
 	),
 	TP_printk("%s %p", __entry->type, __entry->obj)
 );
@@ -62,10 +65,10 @@ DECLARE_EVENT_CLASS(kobjtree_edge,
 	TP_fast_assign(
 		__entry->holder = holder;
 		__entry->held = held;
-		strscpy(__entry->holder_type, holder->type->name,
-			KOBJTREE_TRACE_NAME);
-		strscpy(__entry->held_type, held->type->name,
-			KOBJTREE_TRACE_NAME);
+		strscpy_pad(__entry->holder_type, holder->type->name,
+			    KOBJTREE_TRACE_NAME);
+		strscpy_pad(__entry->held_type, held->type->name,
+			    KOBJTREE_TRACE_NAME);
 	),
 	TP_printk("%s %p -> %s %p", __entry->holder_type, __entry->holder,
 		  __entry->held_type, __entry->held)
