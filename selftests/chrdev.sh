@@ -14,7 +14,8 @@ modprobe -a -d "${MODULE_ROOT:-/}" \
 "${BIN:-.}/chrdev_ops" kobjtree_test_chrdev || failed=1
 "${BIN:-.}/chrdev_ops" kobjtree_test_chrdev .misc || failed=1
 # At once, for once: late is also too late to see who looks at memory too late.
-echo 0 >/sys/module/kobjtree/parameters/delay_release_ms
+delay=/sys/module/kobjtree/parameters/delay_release_ms
+[ ! -e $delay ] || echo 0 >$delay
 "${BIN:-.}/pair_unbind" pair_kobjtree || failed=1
 "${BIN:-.}/session_end" session_kobjtree || failed=1
 

@@ -413,8 +413,10 @@ static bool test_mmap_moved(void)
 	close(fd);
 	pid = fork();
 	if (!pid) {
-		ok = CHECK(peek(to) == 1) && CHECK(SOON(peek(to) == -1)) &&
-		     CHECK(peek(p + page) == -1) && CHECK(peek(p + 3 * page) == -1);
+		/* In the middle of the removal, one is gone before the others. */
+		ok = CHECK(peek(to) == 1) && SOON(peek(to) == -1) &&
+		     SOON(peek(p + page) == -1) &&
+		     SOON(peek(p + 3 * page) == -1);
 		_exit(!ok);
 	}
 	sleep_ms(300);
@@ -801,6 +803,12 @@ static bool logged(const char *text)
 	return found;
 }
 
+/* What lockdep alone knows is not said without it. */
+static bool have_lockdep(void)
+{
+	return !access("/proc/lockdep", F_OK);
+}
+
 /* Nothing wakes it: the drain waits, says so, and gives nothing up. */
 static bool test_s3_no_wake(void)
 {
@@ -815,7 +823,7 @@ static bool test_s3_no_wake(void)
 	ok = ok && CHECK(!sleeper_ended(&unbind)) && CHECK(!sleeper_ended(&s)) &&
 	     CHECK(get("objects") == 1) &&
 	     CHECK(logged("test_chrdev: drain waits for 1 sections for 10 s")) &&
-	     CHECK(logged(who));
+	     CHECK(!have_lockdep() || logged(who));
 	ok &= set("hold", "0") && ended(&s, 0, 0) && ended(&unbind, 0, 0);
 	close(fd);
 	return ok && RELEASED();
@@ -885,7 +893,8 @@ static bool test_freezable(void)
 	pid = freeze_in(raw);
 	ok = pid > 0 && thaw_and_kill(pid);
 
-	ok &= CHECK(sysfs_write("/dev", "kmsg", "kobjtree-expect: __set_task_frozen"));
+	ok &= CHECK(!have_lockdep() ||
+		    sysfs_write("/dev", "kmsg", "kobjtree-expect: __set_task_frozen"));
 	pid = freeze_in(fd);
 	ok &= pid > 0 && start(&unbind, unbind_fn, -1) && SOON(marked(fd));
 	sleep_ms(200);
@@ -1162,10 +1171,14 @@ static bool test_fail_nth(void)
 		{ "mmap", op_mmap, true }, { "touch", op_touch, true },
 		{ "touch_pfn", op_touch_pfn, true },
 	};
-	int fd = bind_and_open(0), failed;
-	bool ok = CHECK(fd >= 0);
+	int fd, failed;
 	size_t i;
+	bool ok;
 
+	if (cannot_fail())
+		return true;
+	fd = bind_and_open(0);
+	ok = CHECK(fd >= 0);
 	/* Tables, and poll's entries, are pages. */
 	sysfs_write("/sys/kernel/debug/fail_page_alloc", "ignore-gfp-wait", "N");
 	sysfs_write("/sys/kernel/debug/fail_page_alloc", "min-order", "0");
