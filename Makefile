@@ -55,6 +55,9 @@ series:
 package:
 	@scripts/package
 
+distro:
+	@scripts/distro
+
 help:
 	@echo 'make               the modules, for the running kernel or KDIR='
 	@echo 'make test          the tests, in User-Mode Linux; T=SUITE[.TEST] for some, KERNEL=6.12|6.1'
@@ -72,9 +75,10 @@ help:
 	@echo 'make graft KSRC=   put kobjtree into a kernel tree; COPY=1 for copies, UNDO=1 to take it out'
 	@echo 'make series        the patches that one would send; CHECK=1 builds and tests each'
 	@echo 'make package       a Debian package, built by DKMS for the kernels that have headers here'
+	@echo 'make distro        its modules in the kernel that Debian made for them, in QEMU'
 	@echo 'make clean         remove what make built here'
 	@echo
 	@echo 'Kernels and test builds are kept in $${KOBJTREE_CACHE:-~/.cache/kobjtree}.'
 
 .DEFAULT_GOAL := modules
-.PHONY: modules clean test drivers storm compliance matrix check demo bench proof fuzz mutate docs graft series package help
+.PHONY: modules clean test drivers storm compliance matrix check demo bench proof fuzz mutate docs graft series package distro help

@@ -23,14 +23,20 @@ packages=(
 	shellcheck spin trace-cmd v4l-utils xz-utils
 )
 
+# find_missing PACKAGE...: sets $missing
+find_missing() {
+	local have p
+
+	missing=()
+	have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null) || true
+	for p; do grep -qx "installed $p" <<<"$have" || missing+=("$p"); done
+}
+
 need_packages() {
-	local missing=() have p
+	local missing
 
 	command -v dpkg-query >/dev/null || return 0	# not Debian: the build will tell
-	have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null) || true
-	for p in "${packages[@]}"; do
-		grep -qx "installed $p" <<<"$have" || missing+=("$p")
-	done
+	find_missing "${packages[@]}"
 	[ ${#missing[@]} -gt 0 ] || return 0
 	[ "$(id -u)" = 0 ] ||
 		die "missing packages; as root: apt-get install ${missing[*]}"
@@ -38,6 +44,15 @@ need_packages() {
 	{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
 		apt-get -qq -y --no-install-recommends install "${missing[@]}"
 	} >&2 || die "cannot install ${missing[*]}: is the package mirror reachable?"
+}
+
+# want_packages PACKAGE...: what only some scripts need
+want_packages() {
+	local missing
+
+	command -v dpkg-query >/dev/null || die "this needs Debian, or a distribution made from it"
+	find_missing "$@"
+	[ ${#missing[@]} -eq 0 ] || die "missing packages; as root: apt-get install ${missing[*]}"
 }
 
 # lock NAME: until this shell ends
@@ -71,18 +86,21 @@ kernel_flags() {
 # clean; sets $out, where modules.order lists what was built and which is ours
 # until we exit
 build_modules() {
+	local uml
+
+	uml=$(grep -s '^CONFIG_UML=y' "$2/.config" || true)
 	out=modules-${1##*/}-$(short "$1")-${2##*/}${3:+-$3}
 	lock "$out"
 	out=$cache/$out
 	mkdir -p "$out"
 	kernel_flags "$2"
-	if grep -q '(origin MO)' "$2/source/Makefile"; then
-		make -s -C "$2" ARCH=um M="$1" MO="$out" -j"$(nproc)" >&2
+	if grep -qs '(origin MO)' "$2/source/Makefile"; then
+		make -s -C "$2" ${uml:+ARCH=um} M="$1" MO="$out" -j"$(nproc)" >&2
 	else	# before 6.13: a mirror of links
 		find "$out" -xtype l -delete
 		find "$out" -name Kbuild -delete
 		cp -rsfT "$1" "$out"
-		make -s -C "$2" ARCH=um M="$out" -j"$(nproc)" >&2
+		make -s -C "$2" ${uml:+ARCH=um} M="$out" -j"$(nproc)" >&2
 	fi || die "building ${1##*/} for ${2##*/} failed"
 }
 
@@ -283,4 +301,18 @@ programs() {
 		make -s -C "$ksft/media_tests" OUTPUT="$BIN/media_tests" >&2 ||
 		die "building the kernel's selftests/media_tests failed"
 	mapfile -t scripts < <(find "$top/selftests" -maxdepth 1 -name '*.sh' -executable | sort)
+}
+
+# judge SOURCE LOG: what scripts/judge.py says of it, and the line that adds it up
+judge() {
+	local verdict failed rc=0
+
+	verdict=$("$top/scripts/judge.py" --ksrc "$1" --tests "$2") || rc=$?
+	echo "$verdict"
+	[[ $verdict =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed[^$'\n']*$ ]] || die "no verdict"
+	failed=${BASH_REMATCH[2]}
+	# a splat belongs to no test, but is a failure
+	[ $rc -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+	echo "${BASH_REMATCH[1]} passed, $failed failed"
+	return $rc
 }
