@@ -5,6 +5,7 @@
  */
 #include <linux/kobjtree.h>
 #include <linux/kobjtree_gate.h>
+#include <linux/kobjtree_holder.h>
 
 #include <pthread.h>
 
@@ -142,6 +143,38 @@ static void of_a_cache(void)
 	CHECK(cache.used == 1);
 	kobjtree_put(&o->tree);
 	CHECK(!cache.used);
+}
+
+/* Its memory goes after a grace period, that of other objects at once. */
+static void of_rcu(void)
+{
+	static const struct kobjtree_type rcu_type = {
+		.name = "rcu_type",
+		.owner = &__kobjtree_owner,
+		.offset = offsetof(struct object, tree),
+		.release = object_release,
+		.rcu = true,
+	};
+	struct object *a = kobjtree_alloc(struct object, tree, &rcu_type, GFP_KERNEL);
+	struct object *b = object('b');
+
+	a->name = 'a';
+	kobjtree_hold_edge_give(&a->tree, &a->edge[0], &b->tree);
+	shim_rcu_calls = 0;
+	kobjtree_put(&a->tree);
+	CHECK(shim_rcu_calls == 1 && !count());
+	expect_log("ab");
+}
+
+static void put_of_the_last(void)
+{
+	struct object *a = object('a');
+
+	kobjtree_put_not_last(&a->tree);
+	expect_warnings(1, "object_type: last put by kobjtree_put_not_last()");
+	expect_log("");
+	run();
+	expect_log("a");
 }
 
 static void put_in_atomic(void)
@@ -833,6 +866,8 @@ static const struct {
 	{ "an init without a type leaves an object that is nobody's",
 	  without_type },
 	{ "an object of a cache comes from there and goes there", of_a_cache },
+	{ "an object that RCU readers see goes after a grace period", of_rcu },
+	{ "a last put by who has promised another is deferred", put_of_the_last },
 	{ "a last put where sleeping is illegal is deferred", put_in_atomic },
 	{ "a dead object that is got leaks its memory", get_of_dead },
 	{ "what the cascade drops, nobody else does", unlink_in_teardown },

@@ -119,7 +119,7 @@ __attribute__((weak)) void shim_say(const char *format, ...)
 	va_end(args);
 }
 
-unsigned long shim_grace, shim_grace_waited;
+unsigned long shim_grace, shim_grace_waited, shim_rcu_calls;
 
 __attribute__((weak)) void shim_grace_asked(void)
 {

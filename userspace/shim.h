@@ -437,7 +437,8 @@ void shim_flush(void);
 #define destroy_workqueue(q)	((void)(q))
 #define flush_work(w)		shim_flush()
 #define rcu_barrier()		shim_flush()
-#define call_rcu(h, f)		(f)(h)
+extern unsigned long shim_rcu_calls;
+#define call_rcu(h, f)		(shim_rcu_calls++, (f)(h))
 #define register_module_notifier(n) (shim_notifier = (n), 0)
 #define unregister_module_notifier(n) ((void)(n))
 #define cond_resched()		({ might_sleep(); current->rescheds++; })
