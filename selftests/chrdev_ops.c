@@ -394,12 +394,13 @@ static bool test_mmap(void)
 /* Moved, split, and the child's copy: all of it goes. */
 static bool test_mmap_moved(void)
 {
-	int fd = bind_and_open(0), status = -1;
+	int fd = bind_and_open(0), status = -1, gone[2];
 	unsigned char *p, *to;
 	bool ok;
 	pid_t pid;
+	char c;
 
-	ok = CHECK(fd >= 0);
+	ok = CHECK(fd >= 0) && CHECK(!pipe(gone));
 	p = map(fd, 4, MAP_SHARED, 0);
 	ok = ok && CHECK(p != MAP_FAILED) && CHECK(!poke(p, 1)) &&
 	     CHECK(!poke(p + page, 2)) && CHECK(!poke(p + 3 * page, 3));
@@ -414,15 +415,18 @@ static bool test_mmap_moved(void)
 	pid = fork();
 	if (!pid) {
 		/* In the middle of the removal, one is gone before the others. */
-		ok = CHECK(peek(to) == 1) && SOON(peek(to) == -1) &&
-		     SOON(peek(p + page) == -1) &&
-		     SOON(peek(p + 3 * page) == -1);
+		ok = CHECK(peek(to) == 1) && CHECK(read(gone[0], &c, 1) == 1) &&
+		     CHECK(peek(to) == -1) && CHECK(peek(p + page) == -1) &&
+		     CHECK(peek(p + 3 * page) == -1);
 		_exit(!ok);
 	}
 	sleep_ms(300);
 	ok = CHECK(do_unbind()) && CHECK(peek(to) == -1) &&
 	     CHECK(peek(p + page) == -1) && CHECK(peek(p + 3 * page) == -1);
+	ok &= CHECK(write(gone[1], "", 1) == 1);
 	ok &= CHECK(waitpid(pid, &status, 0) == pid) && CHECK(!status);
+	close(gone[0]);
+	close(gone[1]);
 	munmap(to, page);
 	munmap(p, 4 * page);
 	return ok;
