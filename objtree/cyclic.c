@@ -30,6 +30,8 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include <trace/events/kobjtree.h>
+
 #include "internal.h"
 
 /* Under a lock; a pass makes room for so many links before it takes one. */
@@ -472,6 +474,16 @@ static void kobjtree_let_go(struct kobjtree_pass *pass, bool committed)
 		else
 			refcount_dec(&pass->obj[i]->tree.ref.refcount);
 	}
+}
+
+/* Drop the reference of the pass, which has kept garbage together. */
+static void kobjtree_put_root(struct kobjtree *obj)
+{
+	if (!refcount_dec_and_test(&obj->ref.refcount))
+		return;
+	trace_kobjtree_last_put(obj);
+	kobjtree_history_note(obj, KOBJTREE_DID_LAST_PUT);
+	kobjtree_teardown(obj);
 }
 
 /* The reverse of the search: what roots hold of each other's trees is dropped first. */

@@ -224,7 +224,6 @@ void kobjtree_teardown_init(void);
 void kobjtree_teardown(struct kobjtree *obj);
 #ifdef CONFIG_KOBJTREE_CYCLIC
 void kobjtree_put_cyclic(struct kobjtree *held);
-void kobjtree_put_root(struct kobjtree *obj);
 #else
 static inline void kobjtree_put_cyclic(struct kobjtree *held) { }
 #endif

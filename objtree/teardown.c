@@ -48,8 +48,10 @@ struct kobjtree_cascade {
 
 /* The cascades that run, by task. */
 static struct kobjtree_tasks {
-	spinlock_t lock;	/* of the list */
-	struct hlist_head cascades;
+	struct task_struct *task;	/* whoever finds nobody here */
+	struct kobjtree_cascade *cascade;	/* of that task, and its alone */
+	spinlock_t lock;		/* of the list */
+	struct hlist_head others;
 } kobjtree_tasks[1 << KOBJTREE_TASK_BITS];
 
 static struct kobjtree_tasks *kobjtree_my_tasks(void)
@@ -63,15 +65,42 @@ static struct kobjtree_cascade *kobjtree_my_cascade(void)
 	struct kobjtree_cascade *c;
 
 	/* Without the lock: a task sees what it has put there itself. */
-	if (!READ_ONCE(tasks->cascades.first))
+	if (READ_ONCE(tasks->task) == current)
+		return tasks->cascade;
+	if (!READ_ONCE(tasks->others.first))
 		return NULL;
 
 	guard(spinlock)(&tasks->lock);
-	hlist_for_each_entry(c, &tasks->cascades, node) {
+	hlist_for_each_entry(c, &tasks->others, node) {
 		if (c->task == current)
 			return c;
 	}
 	return NULL;
+}
+
+static void kobjtree_begin(struct kobjtree_cascade *c)
+{
+	struct kobjtree_tasks *tasks = kobjtree_my_tasks();
+
+	if (!cmpxchg(&tasks->task, NULL, current)) {
+		tasks->cascade = c;
+		return;
+	}
+	guard(spinlock)(&tasks->lock);
+	hlist_add_head(&c->node, &tasks->others);
+}
+
+static void kobjtree_end(struct kobjtree_cascade *c)
+{
+	struct kobjtree_tasks *tasks = kobjtree_my_tasks();
+
+	if (READ_ONCE(tasks->task) == current) {
+		/* Pairs with the cmpxchg() of the next one, who sets ->cascade. */
+		smp_store_release(&tasks->task, NULL);
+		return;
+	}
+	guard(spinlock)(&tasks->lock);
+	hlist_del(&c->node);
 }
 
 /* Is the caller part of a teardown? */
@@ -114,7 +143,6 @@ static void kobjtree_put_held(struct kobjtree_cascade *c, struct kobjtree *held)
 
 static void kobjtree_join(struct kobjtree_cascade *c, struct kobjtree *obj)
 {
-	obj->link = NULL;
 	*c->joined_tail = obj;
 	c->joined_tail = &obj->link;
 }
@@ -143,13 +171,6 @@ static void kobjtree_tell_owner(struct kobjtree_cascade *c,
 		kobjtree_owner_put(c->owner, c->gone);
 	c->owner = NULL;
 	c->gone = 0;
-}
-
-static void kobjtree_gone(struct kobjtree_cascade *c, struct kobjtree_owner *owner)
-{
-	kobjtree_tell_owner(c, owner);
-	c->owner = owner;
-	c->gone++;
 }
 
 /* === One step === */
@@ -285,7 +306,7 @@ static void kobjtree_free_rcu(struct rcu_head *rcu)
 static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 {
 	struct kobjtree_owner *owner = obj->type->owner;
-	struct kobjtree *container = obj->slot;
+	struct kobjtree *container = obj->slot;		/* an edge is none by now */
 
 	if (c->scouted == obj)
 		c->scouted = NULL;
@@ -293,24 +314,22 @@ static void kobjtree_step_free(struct kobjtree_cascade *c, struct kobjtree *obj)
 	kobjtree_forget(obj);
 	kobjtree_cyclic_del(obj);
 	trace_kobjtree_free(obj);
-	if (!kref_read(&obj->ref) && !(obj->flags & KOBJTREE_MEMBER) &&
-	    obj->type->rcu) {
-		call_rcu(&obj->rcu, kobjtree_free_rcu);
-		return;
-	}
+	kobjtree_tell_owner(c, owner);
 	if (kref_read(&obj->ref)) {
 		kobjtree_misuse(obj, "get or put of a dead object, its memory leaks");
-	} else if (obj->flags & KOBJTREE_MEMBER) {
+	} else if (container) {
 		trace_kobjtree_unlink(obj, container);
 		kobjtree_poison(obj);
 		kobjtree_put_held(c, container);
-	} else {
-		if (obj->type->free)
-			kobjtree_tell_owner(c, owner);
+	} else if (!obj->type->rcu) {
 		kobjtree_free_now(obj);
 		kobjtree_push_joined(c);
+	} else {
+		call_rcu(&obj->rcu, kobjtree_free_rcu);
+		return;
 	}
-	kobjtree_gone(c, owner);
+	c->owner = owner;
+	c->gone++;
 }
 
 static void kobjtree_step(struct kobjtree_cascade *c)
@@ -340,19 +359,15 @@ static void kobjtree_step(struct kobjtree_cascade *c)
 /* Tear down @obj, whose last reference is gone, in process context. */
 void kobjtree_teardown(struct kobjtree *obj)
 {
-	struct kobjtree_tasks *tasks = kobjtree_my_tasks();
-	struct kobjtree_cascade c = { .task = current };
+	struct kobjtree_cascade c = { .task = current, .joined_tail = &c.joined };
 
-	c.joined_tail = &c.joined;
 	kobjtree_push(&c, obj);
-	scoped_guard(spinlock, &tasks->lock)
-		hlist_add_head(&c.node, &tasks->cascades);
+	kobjtree_begin(&c);
 	while (c.top) {
 		kobjtree_step(&c);
 		cond_resched();
 	}
-	scoped_guard(spinlock, &tasks->lock)
-		hlist_del(&c.node);
+	kobjtree_end(&c);
 	kobjtree_tell_owner(&c, NULL);
 }
 
@@ -372,16 +387,6 @@ void kobjtree_put_cyclic(struct kobjtree *held)
 		kobjtree_join(c, held);
 	else if (over)
 		kobjtree_defer(held);
-}
-
-/* Drop the reference that has kept garbage together, in process context. */
-void kobjtree_put_root(struct kobjtree *obj)
-{
-	if (!refcount_dec_and_test(&obj->ref.refcount))
-		return;
-	trace_kobjtree_last_put(obj);
-	kobjtree_history_note(obj, KOBJTREE_DID_LAST_PUT);
-	kobjtree_teardown(obj);
 }
 #endif
 

@@ -48,7 +48,12 @@ typedef unsigned int gfp_t;
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define prefetch(p)		__builtin_prefetch(p)
+#ifdef SHIM_CHECK
+void shim_fetched(const void *p);		/* weak */
+#define prefetchw(p)		shim_fetched(p)
+#else
 #define prefetchw(p)		__builtin_prefetch(p, 1)
+#endif
 #define size_add(a, b)		((a) + (b))
 #define ____cacheline_aligned_in_smp __attribute__((aligned(64)))
 #define __aligned(n)		__attribute__((aligned(n)))
@@ -357,12 +362,12 @@ static inline void hlist_add_head(struct hlist_node *n, struct hlist_head *h)
 	*n = (struct hlist_node){ h->first, &h->first };
 	if (h->first)
 		h->first->pprev = &n->next;
-	h->first = n;
+	WRITE_ONCE(h->first, n);
 }
 
 static inline void hlist_del(struct hlist_node *n)
 {
-	*n->pprev = n->next;
+	WRITE_ONCE(*n->pprev, n->next);
 	if (n->next)
 		n->next->pprev = n->pprev;
 }
@@ -423,6 +428,7 @@ struct notifier_block {
 
 struct lockdep_map;
 
+extern bool shim_work_now;	/* by a CPU that has nothing else to do */
 bool shim_queue(struct work_struct *work);
 bool shim_run(void);
 void shim_flush(void);
@@ -441,7 +447,12 @@ extern unsigned long shim_rcu_calls;
 #define call_rcu(h, f)		(shim_rcu_calls++, (f)(h))
 #define register_module_notifier(n) (shim_notifier = (n), 0)
 #define unregister_module_notifier(n) ((void)(n))
-#define cond_resched()		({ might_sleep(); current->rescheds++; })
+#ifdef SHIM_CHECK
+void shim_resched(void);		/* weak: what others do meanwhile */
+#else
+#define shim_resched()		((void)0)
+#endif
+#define cond_resched()		({ might_sleep(); current->rescheds++; shim_resched(); })
 #define msleep(n)		({ might_sleep(); (void)(n); })
 #define in_interrupt()		(current->atomic)
 #define irqs_disabled()		(current->locks > 0)
@@ -578,6 +589,10 @@ void shim_freed(const void *p);		/* weak; before it is */
 
 static inline u32 hash_ptr(const void *p, unsigned int bits)
 {
+#ifdef SHIM_FIBERS
+	/* Few tasks and objects are to meet, too, and the same ones each time. */
+	return (uintptr_t)p >> 6 & 1;
+#endif
 	return (uintptr_t)p * 0x61C8864680B583EBULL >> (64 - bits);
 }
 
