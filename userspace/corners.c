@@ -145,6 +145,12 @@ static void of_a_cache(void)
 	CHECK(!cache.used);
 }
 
+static void free_counted(struct kobjtree *obj)
+{
+	CHECK(count() == 2);	/* the text of this is needed until it returns */
+	kfree(container_of(obj, struct object, tree));
+}
+
 /* Its memory goes after a grace period, that of other objects at once. */
 static void of_rcu(void)
 {
@@ -153,6 +159,7 @@ static void of_rcu(void)
 		.owner = &__kobjtree_owner,
 		.offset = offsetof(struct object, tree),
 		.release = object_release,
+		.free = free_counted,
 		.rcu = true,
 	};
 	struct object *a = kobjtree_alloc(struct object, tree, &rcu_type, GFP_KERNEL);
@@ -194,6 +201,25 @@ static void put_in_atomic(void)
 	expect_log("ab");
 }
 
+/* The worker is done before who hands over goes on. */
+static void handed_over(void)
+{
+	struct object *a = object('a'), *b = object('b'), *c = object('c');
+
+	shim_work_now = true;
+	kobjtree_put_async(&a->tree);
+	expect_log("a");
+	kobjtree_put_not_last(&b->tree);
+	expect_warnings(1, "object_type: last put by kobjtree_put_not_last()");
+	expect_log("b");
+	current->atomic = true;
+	kobjtree_put(&c->tree);
+	current->atomic = false;
+	expect_warnings(2, "object_type: last put where sleeping is illegal");
+	expect_log("c");
+	shim_work_now = false;
+}
+
 static void resurrect(struct object *o)
 {
 	kobjtree_get(&o->tree);
@@ -210,6 +236,30 @@ static void get_of_dead(void)
 	expect_log("a");
 	CHECK(shim_allocated == allocated && !count());
 	kfree(a);
+}
+
+static void hold_dead(struct object *o)
+{
+	struct object *other = o->other;
+
+	kobjtree_hold_edge(&other->tree, &other->edge[0], &o->tree);
+	expect_warnings(1, "object_type: edge from or to a dead object");
+	CHECK(kobjtree_link(&other->tree, &other->edge[0], &o->tree) == -ENODEV);
+	expect_warnings(1, "object_type: edge from or to a dead object");
+	CHECK(kobjtree_link(&o->tree, &o->edge[0], &other->tree) == -ENODEV);
+	expect_warnings(1, "object_type: edge from or to a dead object");
+	CHECK(kref_read(&other->tree.ref) == 1 && !other->edge[0].held);
+}
+
+static void edges_of_dead(void)
+{
+	struct object *a = object('a'), *b = object('b');
+
+	a->on_release = hold_dead;
+	a->other = b;
+	kobjtree_put(&a->tree);
+	kobjtree_put(&b->tree);
+	expect_log("ab");
 }
 
 static void unlink_other(struct object *o)
@@ -239,6 +289,71 @@ static void unlink_in_teardown(void)
 static void called(void *data)
 {
 	note('!');
+}
+
+/* === What an object has of its own === */
+
+/* Memory that looks like an action, and is none */
+static void memory_is_no_action(void)
+{
+	struct object *a = object('a');
+	unsigned long *p = kobjtree_kzalloc(&a->tree, 2 * sizeof(*p), GFP_KERNEL);
+
+	p[0] = (unsigned long)called;
+	CHECK(!kobjtree_remove_action(&a->tree, called, NULL));
+	CHECK(!kobjtree_release_action(&a->tree, called, NULL));
+	expect_log("");
+	CHECK(!kobjtree_add_action(&a->tree, called, p));
+	CHECK(!kobjtree_remove_action(&a->tree, called, NULL));
+	CHECK(kobjtree_release_action(&a->tree, called, p));
+	expect_log("!");
+	kobjtree_put(&a->tree);
+	expect_log("a");
+}
+
+static void *memory[3];
+
+/* The newest action takes back one of each kind, from among the others. */
+static void take_back(void *data)
+{
+	struct object *o = data;
+
+	CHECK(kobjtree_unlink(&o->tree, &o->edge[0]));
+	CHECK(kobjtree_remove_action(&o->tree, called, &memory[1]));
+	kobjtree_kfree(&o->tree, memory[1]);
+}
+
+static void taken_back_late(void)
+{
+	struct object *a = object('a'), *b = object('b'), *c = object('c');
+	struct kobjtree *obj = &a->tree;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		memory[i] = kobjtree_kzalloc(obj, 8, GFP_KERNEL);
+		CHECK(!kobjtree_add_action(obj, called, &memory[i]));
+		if (i < 2)
+			kobjtree_hold_edge_give(obj, &a->edge[i], i ? &c->tree : &b->tree);
+	}
+	CHECK(!kobjtree_add_action(obj, take_back, a));
+	kobjtree_put(obj);
+	expect_log("ab!!c");
+}
+
+static void asks(struct object *o)
+{
+	CHECK(kobjtree_in_cascade());
+}
+
+static void knows_its_cascade(void)
+{
+	struct object *a = object('a');
+
+	a->on_release = asks;
+	CHECK(!kobjtree_in_cascade());
+	kobjtree_put(&a->tree);
+	CHECK(!kobjtree_in_cascade());
+	expect_log("a");
 }
 
 static void no_memory(void)
@@ -342,6 +457,111 @@ static void *deep_thread(void *data)
 	return NULL;
 }
 
+/*
+ * The walk lets interrupts in after 32 edges, and others once more for each object
+ * that holds something: from a, that is a alone.
+ */
+static unsigned long walk_over(int n)
+{
+	struct object *a = object('a'), *g = object('g'), *h = object('h'), *o;
+	unsigned long before;
+
+	kobjtree_hold_edge(&g->tree, &g->edge[0], &h->tree);
+	while (n--) {
+		o = object('o');
+		if (kobjtree_link_give(&a->tree, NULL, &o->tree))
+			fail("link");
+	}
+	before = current->rescheds;
+	CHECK(!kobjtree_link(&h->tree, &h->edge[0], &a->tree));
+	before = current->rescheds - before;
+	kobjtree_put(&a->tree);
+	kobjtree_put(&h->tree);
+	kobjtree_put(&g->tree);
+	memset(log_, 0, sizeof(log_));
+	return before;
+}
+
+static void walks_in_batches(void)
+{
+	CHECK(walk_over(0) == 0);
+	CHECK(walk_over(32) == 2);
+	CHECK(walk_over(64) == 3);
+	CHECK(walk_over(66) == 4);
+}
+
+static void (*meanwhile)(void);
+
+void shim_resched(void)
+{
+	void (*fn)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (fn)
+		fn();
+}
+
+static struct {
+	struct object *a, *first;
+	void *memory;
+} walked;
+
+/* Of what hangs there, some goes: far from the walk's place, and on both sides of it. */
+static void take_off(void)
+{
+	struct kobjtree *a = &walked.a->tree;
+
+	CHECK(!kobjtree_drop(a, a));
+	CHECK(!kobjtree_remove_action(a, called, NULL));
+	CHECK(kobjtree_unlink(a, &walked.a->edge[1]));
+	CHECK(kobjtree_drop(a, &walked.first->tree));
+	kobjtree_kfree(a, walked.memory);
+	expect_log("o");
+}
+
+static void link_that_walks(struct object *o)
+{
+	CHECK(kobjtree_link(&o->other->tree, NULL, &walked.a->tree) == -ELOOP);
+}
+
+/*
+ * h -> a asks for the walk: a -> x, 31 others, (memory), b -> h. The walk has the
+ * last reference to x, whose release asks for one, too.
+ */
+static void walk_disturbed(void)
+{
+	struct object *a = object('a'), *b = object('b'), *h = object('h');
+	struct object *x = object('x'), *y = object('y'), *o;
+	int i;
+
+	walked.a = a;
+	kobjtree_hold_edge(&b->tree, &b->edge[0], &h->tree);
+	kobjtree_hold_edge_give(&x->tree, &x->edge[0], &y->tree);
+	x->on_release = link_that_walks;
+	x->other = h;
+	kobjtree_hold_edge_give(&a->tree, &a->edge[0], &b->tree);
+	walked.memory = kobjtree_kzalloc(&a->tree, 8, GFP_KERNEL);
+	for (i = 0; i < 31; i++) {
+		o = object('o');
+		if (!i)
+			walked.first = o;
+		if (kobjtree_link_give(&a->tree, NULL, &o->tree))
+			fail("link");
+	}
+	kobjtree_hold_edge_give(&a->tree, &a->edge[1], &x->tree);
+	meanwhile = take_off;
+	CHECK(kobjtree_link(&h->tree, &h->edge[0], &a->tree) == -ELOOP);
+	expect_warnings(1, "closes a cycle");
+	CHECK(!meanwhile);
+	expect_log("");
+	run();
+	expect_warnings(1, "closes a cycle");
+	expect_log("xy");
+	kobjtree_put(&h->tree);
+	kobjtree_put(&a->tree);
+	memset(log_, 0, sizeof(log_));
+}
+
 /* On a stack that a recursion of that depth would not fit into. */
 static void deep(void)
 {
@@ -387,6 +607,91 @@ static void long_is_interruptible(void)
 	memset(log_, 0, sizeof(log_));
 }
 
+static const void *fetched[MANY + 2];
+static size_t nr_fetched, still_held;
+
+void shim_fetched(const void *p)
+{
+	if (p && nr_fetched < ARRAY_SIZE(fetched))
+		fetched[nr_fetched++] = p;
+}
+
+/* Each once, in the order in which they go, and not too early for a cache. */
+static void was_fetched(struct object *o)
+{
+	size_t gone = MANY - still_held--, i, n = 0;
+
+	for (i = 0; i < nr_fetched; i++)
+		n += fetched[i] == &o->tree;
+	CHECK(n == 1);
+	CHECK(nr_fetched == (gone + 8 < MANY - 1 ? gone + 8 : MANY - 1) + 1);
+	/* whose owner is told of them together, after the last */
+	CHECK(count() == MANY + 1);
+}
+
+static void fetched_ahead(void)
+{
+	struct object *a = object('a'), *o;
+	int i;
+
+	for (i = 0; i < MANY; i++) {
+		o = object('o');
+		o->on_release = was_fetched;
+		if (!i)
+			kobjtree_hold_give(&a->tree, &o->tree);
+		else if (kobjtree_link_give(&a->tree, NULL, &o->tree))
+			fail("link");
+	}
+	still_held = MANY;
+	nr_fetched = 0;
+	kobjtree_put(&a->tree);
+	CHECK(nr_fetched == MANY && !still_held);
+	memset(log_, 0, sizeof(log_));
+	/* alone, it is needed at once */
+	a = object('a');
+	kobjtree_hold_give(&a->tree, &object('b')->tree);
+	nr_fetched = 0;
+	kobjtree_put(&a->tree);
+	CHECK(!nr_fetched);
+	expect_log("ab");
+}
+
+static void reuse(struct kobjtree *obj);
+
+static const struct kobjtree_type reused_type = {
+	.name = "reused_type",
+	.owner = &__kobjtree_owner,
+	.release = object_release,
+	.free = reuse,
+};
+
+static struct object reused;
+
+static void put_reused(char name, struct object *held, struct object *next)
+{
+	reused = (struct object){ .name = name, .other = next };
+	kobjtree_init(&reused.tree, &reused_type);
+	kobjtree_hold_edge_give(&reused.tree, &reused.edge[0], &held->tree);
+	kobjtree_put(&reused.tree);
+}
+
+static void reuse(struct kobjtree *obj)
+{
+	if (reused.other)
+		put_reused('b', reused.other, NULL);
+}
+
+/* Two objects of one cascade, the second where the first was. */
+static void fetched_again(void)
+{
+	struct object *c = object('c'), *d = object('d');
+
+	nr_fetched = 0;
+	put_reused('a', c, d);
+	CHECK(nr_fetched == 2 && fetched[0] == &c->tree && fetched[1] == &d->tree);
+	expect_log("acbd");
+}
+
 /* Two objects, the weak references to which hang in one bucket */
 static void one_bucket(void)
 {
@@ -417,11 +722,13 @@ static void one_bucket(void)
 /* What is to be called in process context says so, also where it would not sleep. */
 static void may_sleep(void)
 {
-	struct object *a = object('a'), *b = object('b');
+	struct object *a = object('a'), *b = object('b'), *c = object('c');
+	struct object *g = object('g');
 	struct kobjtree_gate gate;
 
 	kobjtree_gate_init(&gate, &a->tree);
 	kobjtree_unplug(&gate);
+	kobjtree_hold_edge(&g->tree, &g->edge[0], &c->tree);
 	kobjtree_get(&a->tree);
 	current->atomic = true;
 	kobjtree_put(&a->tree);
@@ -438,17 +745,26 @@ static void may_sleep(void)
 	expect_warnings(1, "sleeps");
 	kobjtree_quiesce(&gate);
 	expect_warnings(1, "sleeps");
+	/* who was held has to wait for the mutex, which says so, too */
+	if (kobjtree_link(&c->tree, &c->edge[0], &b->tree))
+		fail("link");
+	expect_warnings(2, "sleeps");
 	/* and what may be called anywhere does not */
 	kobjtree_hold_edge(&a->tree, &a->edge[0], &b->tree);
 	if (kobjtree_link(&a->tree, &a->edge[1], &b->tree))
 		fail("link");
+	expect_warnings(0, "");
+	CHECK(kobjtree_link(&a->tree, &a->edge[1], &b->tree) == -EBUSY);
+	expect_warnings(1, "object_type: edge that is linked already");
 	kobjtree_put_async(&b->tree);
 	kobjtree_mark(&gate);
 	expect_warnings(0, "");
 	current->atomic = false;
 	CHECK(kobjtree_unlink(&a->tree, &a->edge[1]) && !a->edge[1].held);
 	kobjtree_put(&a->tree);
-	expect_log("ab");
+	kobjtree_put(&g->tree);
+	kobjtree_put(&c->tree);
+	expect_log("agcb");
 }
 
 /* === Deferral and module unload === */
@@ -531,6 +847,83 @@ static void two_owners(void)
 static int go(struct module *module, int event)
 {
 	return shim_notifier->notifier_call(shim_notifier, event, module);
+}
+
+/* A module all of whose objects are gone may go itself, in anybody's callback. */
+static struct kobjtree_owner *unloads;
+
+static void unload(void)
+{
+	CHECK(!atomic_long_read(&unloads->count));
+	if (atomic_long_read(&unloads->count))
+		return;
+	CHECK(go(unloads->module, MODULE_STATE_GOING) == NOTIFY_OK);
+	memset(unloads, 0xff, sizeof(*unloads));
+	kfree(unloads);
+	note('u');
+}
+
+static void unload_release(struct kobjtree *obj)
+{
+	unload();
+}
+
+static void unload_action(void *data)
+{
+	unload();
+}
+
+static void unload_free(struct kobjtree *obj)
+{
+	unload();
+	kfree(container_of(obj, struct object, tree));
+}
+
+static struct object *of_loaded(char name)
+{
+	static struct kobjtree_type type;
+	struct object *o;
+
+	unloads = kzalloc_obj(*unloads);
+	*unloads = (struct kobjtree_owner){
+		.module = (struct module *)24,
+		.name = "loaded",
+		.work = __WORK_INITIALIZER(unloads->work, kobjtree_owner_work),
+		.node = LIST_HEAD_INIT(unloads->node),
+	};
+	type = other_type;
+	type.owner = unloads;
+	o = kobjtree_alloc(struct object, tree, &type, GFP_KERNEL);
+	o->name = name;
+	return o;
+}
+
+static void unload_meanwhile(void)
+{
+	static const struct kobjtree_type types[] = {
+		{ .release = unload_release },
+		{ .free = unload_free },
+		{},	/* an action */
+	};
+	struct kobjtree_type type;
+	struct object *a, *b;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		type = types[i];
+		type.name = "unloader";
+		type.owner = &__kobjtree_owner;
+		type.offset = offsetof(struct object, tree);
+		a = object('a');
+		b = kobjtree_alloc(struct object, tree, &type, GFP_KERNEL);
+		b->name = 'b';
+		if (i == 2)
+			CHECK(!kobjtree_add_action(&b->tree, unload_action, NULL));
+		kobjtree_hold_edge_give(&a->tree, &a->edge[0], &b->tree);
+		kobjtree_hold_edge_give(&a->tree, &a->edge[1], &of_loaded('c')->tree);
+		kobjtree_put(&a->tree);
+		expect_log("acu");
+	}
 }
 
 /* A module goes: its owner is waited for and forgotten, and comes back with use. */
@@ -869,18 +1262,28 @@ static const struct {
 	{ "an object that RCU readers see goes after a grace period", of_rcu },
 	{ "a last put by who has promised another is deferred", put_of_the_last },
 	{ "a last put where sleeping is illegal is deferred", put_in_atomic },
+	{ "what was handed to a worker is not touched", handed_over },
 	{ "a dead object that is got leaks its memory", get_of_dead },
+	{ "no edge leads from or to what is dead", edges_of_dead },
 	{ "what the cascade drops, nobody else does", unlink_in_teardown },
+	{ "memory is no action", memory_is_no_action },
+	{ "an action takes back what is older", taken_back_late },
+	{ "a callback is part of a cascade", knows_its_cascade },
 	{ "without memory nothing has changed", no_memory },
 	{ "the walk sees each of many edges", wide },
+	{ "the walk lets others in after each 32 edges", walks_in_batches },
+	{ "what a walk looks at may go meanwhile", walk_disturbed },
 	{ "a long chain needs no stack", deep },
 	{ "others are let in on the way", long_is_interruptible },
+	{ "what the next edges hold is fetched", fetched_ahead },
+	{ "an object where another one was is not taken for it", fetched_again },
 	{ "a bucket for two objects", one_bucket },
 	{ "what may sleep says so", may_sleep },
 	{ "the barrier waits", owner_barrier },
 	{ "the barrier says whom it waits for", barrier_reports },
 	{ "each owner is waited for by itself", two_owners },
 	{ "a module that goes is waited for", module_goes },
+	{ "an owner is told before anybody's callback", unload_meanwhile },
 	{ "the states of a gate", gate_default },
 	{ "the states of a gate in the per-CPU mode", gate_percpu },
 	{ "a gate that never went live, and one that nobody unplugged",

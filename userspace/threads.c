@@ -11,6 +11,8 @@
 
 #include <pthread.h>
 
+#include "internal.h"
+
 #define THREADS		3
 #define NODES		4
 #define STEPS		24
@@ -32,6 +34,8 @@ static void node_release(struct kobjtree *obj)
 	struct node *n = container_of(obj, struct node, tree);
 	int i;
 
+	if (!kobjtree_in_cascade())
+		abort();
 	for (i = 0; i < THREADS; i++)
 		n->used[i]++;
 	if (n->back)
