@@ -204,8 +204,8 @@ def quiet(run, rows):
     """What speaks against the machine having been quiet."""
     reasons = []
     loads = run.get('load', [])
-    if max(loads, default=0) > 0.5 + run.get('busy', 0):
-        reasons.append('load of other programs ' + ', '.join(f'{load:.1f}' for load in loads))
+    if max(loads, default=0) > 0.1:
+        reasons.append('CPUs that others use: ' + ', '.join(f'{load:.2f}' for load in loads))
     for (row, _), peers in rows.items():
         loop = peers.get('empty loop')
         if loop and row in ('machine', 'native pair') and spread(loop.values()) > 0.05:
