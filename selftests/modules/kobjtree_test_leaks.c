@@ -53,7 +53,8 @@ static struct part *part(int i)
 	return (struct part *)~hidden[i];
 }
 
-static int make(int nr)
+/* In the stacks that are looked at, also where nothing is inlined by itself */
+static __always_inline int make(int nr)
 {
 	struct part *new;
 	int i;
@@ -69,7 +70,7 @@ static int make(int nr)
 }
 
 /* part(i) --> part(j), with the reference that part(j) was made with */
-static void give(int i, int j)
+static __always_inline void give(int i, int j)
 {
 	kobjtree_hold_edge_give(&part(i)->tree, &part(i)->edge, &part(j)->tree);
 }
