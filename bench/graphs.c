@@ -59,7 +59,7 @@ struct bench_node {
 			struct kref ref;
 			u32 used;
 			struct list_head held;
-			struct bench_node *todo;
+			struct bench_node *pending;
 			struct bench_kref_edge kref_edge[BENCH_FAN];
 		};
 		struct kobject kobj;
@@ -212,20 +212,20 @@ static int kref_link(struct bench_graph *g, unsigned long holder,
 
 static void kref_end(struct bench_graph *g)
 {
-	struct bench_node *node = g->node[0], *todo = NULL;
+	struct bench_node *node = g->node[0], *pending = NULL;
 	struct bench_kref_edge *edge;
 
 	if (!refcount_dec_and_test(&node->ref.refcount))
 		return;
-	node->todo = NULL;
-	for (todo = node; todo; ) {
-		node = todo;
-		todo = node->todo;
+	node->pending = NULL;
+	for (pending = node; pending; ) {
+		node = pending;
+		pending = node->pending;
 		list_for_each_entry(edge, &node->held, on) {
 			if (!refcount_dec_and_test(&edge->held->ref.refcount))
 				continue;
-			edge->held->todo = todo;
-			todo = edge->held;
+			edge->held->pending = pending;
+			pending = edge->held;
 		}
 		bench_free(node);
 		cond_resched();

@@ -187,16 +187,16 @@ static bool seen(unsigned long long hash)
 	return false;
 }
 
-static struct path *todo;
-static size_t todo_size, todo_first, todo_last;
+static struct path *pending;
+static size_t pending_size, pending_first, pending_last;
 
 static void later(const struct path *path)
 {
-	if (todo_last == todo_size) {
-		todo_size = todo_size ? 2 * todo_size : 1 << 12;
-		todo = realloc(todo, todo_size * sizeof(*todo));
+	if (pending_last == pending_size) {
+		pending_size = pending_size ? 2 * pending_size : 1 << 12;
+		pending = realloc(pending, pending_size * sizeof(*pending));
 	}
-	todo[todo_last++] = *path;
+	pending[pending_last++] = *path;
 }
 
 static unsigned long nr_runs;
@@ -242,12 +242,12 @@ static void run_world(const struct world *w, int length)
 	table_used = 0;
 	if (table)
 		memset(table, 0, table_size * sizeof(*table));
-	todo_first = 0;
-	todo_last = 0;
+	pending_first = 0;
+	pending_last = 0;
 	nr_runs = 0;
 	later(&path);
-	while (todo_first < todo_last) {
-		path = todo[todo_first++];
+	while (pending_first < pending_last) {
+		path = pending[pending_first++];
 		try_all(&path, length);
 	}
 	report(true, w->name);
