@@ -6,6 +6,7 @@
  */
 #include <kunit/test.h>
 #include <linux/atomic.h>
+#include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/kobjtree.h>
@@ -809,6 +810,89 @@ static void race_remove_release_action_takes_it_once(struct kunit *test)
 	run_race(test, &race, "removed", "called");
 }
 
+/* === More tasks in a teardown than the table of cascades has places === */
+
+#define GUESTS	65
+
+static struct party {
+	atomic_t here;
+	struct completion all;
+	bool inner_gone[GUESTS];
+	bool nested[GUESTS], left_late[GUESTS];
+} party;
+
+/* Each has one of these, which has the last reference to another one. */
+struct guest {
+	struct kobjtree tree;
+	struct guest *inner;
+	int nr;
+};
+
+static void guest_release(struct kobjtree *obj)
+{
+	struct guest *guest = container_of(obj, struct guest, tree);
+
+	if (!guest->inner) {
+		party.inner_gone[guest->nr] = true;
+		return;
+	}
+	if (atomic_inc_return(&party.here) == GUESTS)
+		complete_all(&party.all);
+	wait_for_completion(&party.all);
+	kobjtree_put(&guest->inner->tree);
+	party.nested[guest->nr] = party.inner_gone[guest->nr];
+}
+
+DEFINE_KOBJTREE_TYPE(guest_type, struct guest, tree, .release = guest_release);
+
+static int run_guest(void *data)
+{
+	struct guest *guest = data;
+	int nr = guest->nr;
+
+	kobjtree_put(&guest->tree);
+	party.left_late[nr] = !party.inner_gone[nr];
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static struct guest *guest_new(struct kunit *test, int nr, struct guest *inner)
+{
+	struct guest *guest = kobjtree_alloc(struct guest, tree, &guest_type,
+					     GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, guest);
+	guest->nr = nr;
+	guest->inner = inner;
+	return guest;
+}
+
+static void tasks_that_meet_have_a_cascade_each(struct kunit *test)
+{
+	struct task_struct **task = kunit_kcalloc(test, GUESTS, sizeof(*task),
+						  GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, task);
+	memset(&party, 0, sizeof(party));
+	init_completion(&party.all);
+	for (i = 0; i < GUESTS; i++) {
+		task[i] = kthread_create(run_guest,
+					 guest_new(test, i, guest_new(test, i, NULL)),
+					 "kobjtree-guest");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(task[i]));
+	}
+	for (i = 0; i < GUESTS; i++)
+		wake_up_process(task[i]);
+	wait_for_completion(&party.all);
+	for (i = 0; i < GUESTS; i++) {
+		kthread_stop(task[i]);
+		KUNIT_EXPECT_FALSE(test, party.nested[i]);
+		KUNIT_EXPECT_FALSE(test, party.left_late[i]);
+	}
+}
+
 static struct kunit_case race_cases[] = {
 	KUNIT_CASE(race_put_put_releases_once),
 	KUNIT_CASE(race_put_async_put_releases_once),
@@ -829,6 +913,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(race_add_remove_action_calls_it_or_not),
 	KUNIT_CASE(race_add_release_action_calls_it_once),
 	KUNIT_CASE(race_remove_release_action_takes_it_once),
+	KUNIT_CASE(tasks_that_meet_have_a_cascade_each),
 	{}
 };
 
