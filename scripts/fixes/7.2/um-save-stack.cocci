@@ -3,8 +3,8 @@
 //
 // To save a stack, each of its words is looked at, and those are kept that the chain of
 // frames leads to. KASAN, kmemleak and lockdep save one for each allocation and more:
-// follow the chain, which is 20 words and not 2000. That of another task may change
-// meanwhile, which KASAN has reported: it must not look.
+// follow the chain, and not every word. That of another task may change meanwhile,
+// which KASAN has reported: it must not look.
 
 @@
 @@
