@@ -72,6 +72,9 @@ void bench_result(const char *row, unsigned long size, const char *peer,
 		  int round, u64 ns, unsigned long ops);
 /* Which peer comes at @turn of a round: in one order, then in the other. */
 int bench_turn(int round, int turn, int nr);
+/* do { begin(); ... } while (again()): results of a turn that was disturbed go */
+void bench_turn_begin(void);
+bool bench_turn_again(void);
 /* Let the other CPU call @fn once, and wait for that, or not yet. */
 void bench_other_start(void (*fn)(void *data), void *data);
 void bench_other_wait(void);

@@ -323,7 +323,7 @@ static int bench_drain_once(const struct bench_drain *d, const char *row,
 			    int sections, int round)
 {
 	int i, ret = d->open();
-	u64 start;
+	u64 start, ns;
 
 	if (ret)
 		return ret;
@@ -340,14 +340,16 @@ static int bench_drain_once(const struct bench_drain *d, const char *row,
 	/* The other CPU begins to leave. */
 	smp_store_release(&leave.go, true);
 	d->close();
-	bench_result(row, sections, d->name, round, ktime_get_ns() - start, 1);
+	ns = ktime_get_ns() - start;
 	bench_other_wait();
+	bench_result(row, sections, d->name, round, ns, 1);
 	d->end();
 	return 0;
 }
 
 static int bench_drain_row(const char *row, int sections)
 {
+	const struct bench_drain *d;
 	int round, turn, ret;
 
 	if (!bench_wanted(row))
@@ -355,11 +357,13 @@ static int bench_drain_row(const char *row, int sections)
 	pr_info("%s, %d sections\n", row, sections);
 	for (round = 0; round < bench_rounds(); round++) {
 		for (turn = 0; turn < ARRAY_SIZE(drains); turn++) {
-			ret = bench_drain_once(&drains[bench_turn(round, turn,
-								  ARRAY_SIZE(drains))],
-					       row, sections, round);
-			if (ret)
-				return ret;
+			d = &drains[bench_turn(round, turn, ARRAY_SIZE(drains))];
+			do {
+				bench_turn_begin();
+				ret = bench_drain_once(d, row, sections, round);
+				if (ret)
+					return ret;
+			} while (bench_turn_again());
 		}
 	}
 	return 0;

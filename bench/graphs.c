@@ -537,10 +537,13 @@ static int bench_set_rounds(struct bench_set *set)
 			way = &ways[bench_turn(round, turn, ARRAY_SIZE(ways))];
 			if (!way->can(set->shape, set->n))
 				continue;
-			ret = bench_graphs_round(set, way, round);
-			if (ret)
-				return ret;
-			cond_resched();
+			do {
+				bench_turn_begin();
+				ret = bench_graphs_round(set, way, round);
+				if (ret)
+					return ret;
+				cond_resched();
+			} while (bench_turn_again());
 		}
 		if (fatal_signal_pending(current))
 			return -EINTR;

@@ -117,7 +117,7 @@ def is_ours(peer):
 
 def is_count(row):
     """Rows that have no rounds and say not how long."""
-    return row.startswith('bytes') or row in ('instructions', 'locked')
+    return row.startswith(('bytes', 'turns')) or row in ('instructions', 'locked')
 
 
 def compare(rows):
@@ -207,6 +207,9 @@ def quiet(run, rows):
     if max(loads, default=0) > 0.1:
         reasons.append('CPUs that others use: ' + ', '.join(f'{load:.2f}' for load in loads))
     for (row, _), peers in rows.items():
+        if row.startswith('turns') and peers['disturbed'][0] > peers['all'][0] / 50:
+            reasons.append(f'{row}: {peers["disturbed"][0]:.0f} of {peers["all"][0]:.0f} '
+                           'disturbed')
         loop = peers.get('empty loop')
         if loop and row in ('machine', 'native pair') and spread(loop.values()) > 0.05:
             reasons.append(f'the empty loop of {row} varies by {spread(loop.values()):.0%}')

@@ -122,6 +122,11 @@ def a_machine_that_is_not_quiet_gets_no_numbers():
                    for nr in range(31))
     found = run(made(text + wild))
     assert found.returncode == 1 and 'empty loop' in found.stderr, found
+    for disturbed, returns in (2, 0), (3, 1):
+        found = run(made(text + 'turns\t0\tall\t0\t100\t1\n'
+                         f'turns\t0\tdisturbed\t0\t{disturbed}\t1\n'))
+        assert found.returncode == returns, found
+        assert not returns or 'turns: 3 of 100 disturbed' in found.stderr, found
 
 
 @test
