@@ -21,7 +21,7 @@ struct fiber {
 };
 
 /* The last one is who makes the others run. */
-static struct fiber fibers[MAX_FIBERS + 1];
+static struct fiber fibers[MAX_FIBERS + 1] __attribute__((aligned(4096)));
 static struct fiber *now = &fibers[MAX_FIBERS];
 static int nr_fibers;
 static unsigned long turns;
@@ -30,6 +30,7 @@ static char start, end;
 
 struct task_struct *shim_current = &fibers[MAX_FIBERS].task;
 unsigned int shim_dice;
+unsigned int shim_salt;
 
 unsigned int shim_roll(unsigned int n)
 {

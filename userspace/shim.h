@@ -123,6 +123,7 @@ struct task_struct {
 #ifdef SHIM_FIBERS
 extern struct task_struct *shim_current;
 extern unsigned int shim_dice;
+extern unsigned int shim_salt;	/* where the tasks meet; while nothing is there */
 
 void shim_fibers(int n, void (*fn)(int me));
 unsigned int shim_roll(unsigned int n);
@@ -590,8 +591,8 @@ void shim_freed(const void *p);		/* weak; before it is */
 static inline u32 hash_ptr(const void *p, unsigned int bits)
 {
 #ifdef SHIM_FIBERS
-	/* Few tasks and objects are to meet, too, and the same ones each time. */
-	return (uintptr_t)p >> 6 & 1;
+	/* All tasks are to meet, and some objects; the same ones each time. */
+	return ((uintptr_t)p >> 11 ^ shim_salt) & 1;
 #endif
 	return (uintptr_t)p * 0x61C8864680B583EBULL >> (64 - bits);
 }

@@ -574,6 +574,7 @@ static void run_storm(void)
 
 	for (i = 0; i < storm->rounds * times; i++) {
 		shim_dice = base_seed + i;
+		shim_salt = i & 1;
 		round_begin(i);
 		shim_fibers(THREADS, storm->run);
 		round_end();
