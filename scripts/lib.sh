@@ -75,7 +75,7 @@ need_disk() {	# MiB
 }
 
 # short TEXT: a name for it
-short() { echo "$1" | sha256sum | cut -c1-8; }
+short() { echo "$*" | sha256sum | cut -c1-8; }
 
 # kernel_flags KDIR: what its modules are compiled with, too
 kernel_flags() {
