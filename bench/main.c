@@ -5,10 +5,10 @@
  * A row is one measure. In each of its rounds every peer has its turn, in an order
  * that turns around, so that what disturbs the machine disturbs all of them. Before and
  * after each turn an empty loop is timed: where it took longer than it can, somebody
- * else had a part of the CPU, and the turn is taken again. All rounds are kept: debugfs
- * kobjtree_bench/results has a line for each, with the row, the size of the graph, the
- * peer, the round, the nanoseconds and the operations. bench/report.py makes a table of
- * them.
+ * else had a part of the CPU, and the turn is taken again. All other turns are kept:
+ * debugfs kobjtree_bench/results has a line for each, with the row, the size of the
+ * graph, the peer, the round, the nanoseconds and the operations. bench/report.py makes
+ * a table of them.
  *
  * Loading the module runs the benchmark, on the first CPU; it does nothing else.
  */

@@ -27,8 +27,9 @@
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "gauge.h"
 
 #define OPS		20000
 #define likely(x)	__builtin_expect(!!(x), 1)
@@ -358,14 +359,6 @@ static const struct peer {
 
 enum { PEERS = ARRAY_SIZE(peers) };
 
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
 static void pin(int cpu)
 {
 	cpu_set_t set;
@@ -391,19 +384,11 @@ static void *other(void *unused)
 	return NULL;
 }
 
-/* How long nothing takes now; twice, since an interrupt is nobody else's. */
 static bool slow(void)
 {
-	static uint64_t best = UINT64_MAX;
-	uint64_t start, ns = UINT64_MAX, each;
-	int i;
+	static unsigned long long best = -1ull;
+	unsigned long long ns = gauge();
 
-	for (i = 0; i < 2; i++) {
-		start = now();
-		loop_pair_nothing(OPS);
-		each = now() - start;
-		ns = each < ns ? each : ns;
-	}
 	best = ns < best ? ns : best;
 	return ns * 100 > best * 115;
 }

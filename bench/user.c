@@ -15,7 +15,8 @@
 #include <linux/kobjtree.h>
 
 #include <talloc.h>
-#include <time.h>
+
+#include "gauge.h"
 
 #define DATA	64
 #define FAN	4
@@ -118,30 +119,6 @@ static void *talloc_make(enum shape shape, unsigned long n, void **node)
 static void talloc_end(void *root)
 {
 	talloc_free(root);
-}
-
-static unsigned long long now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
-/* Twice: an interrupt is nobody else's. */
-static unsigned long long gauge(void)
-{
-	unsigned long long start, best = -1ull, ns;
-	unsigned long i, j;
-
-	for (j = 0; j < 2; j++) {
-		start = now();
-		for (i = 0; i < OBJECTS; i++)
-			barrier();
-		ns = now() - start;
-		best = ns < best ? ns : best;
-	}
-	return best;
 }
 
 int main(int argc, char **argv)
