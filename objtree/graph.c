@@ -195,6 +195,8 @@ void kobjtree_graph_del(const struct kobjtree *obj)
 		if (rec) {
 			hash_del(&rec->node);
 			list_del(&rec->list);
+		} else {
+			kobjtree_graph_missing--;
 		}
 	}
 	kfree(rec);

@@ -37,7 +37,7 @@ LOADER.exec_module(tool)
 GUIDE = next(path for path in (os.path.join(HERE, up, 'Documentation/dev-tools/kobjtree.rst')
                                for up in ('..', '../../../..')) if os.path.isfile(path))
 
-TESTS = 51
+TESTS = 53
 results = []
 
 # Since 6.17, it gives the stacks of the holders as text.
@@ -134,6 +134,40 @@ def test_objects():
           '  kept by: o1 lamp_type <- slot of o4 desk_type <- 1 from outside\n')
     do('undesk')
     check('nothing is left of objects that are gone', read(OBJECTS), '{"kobjtree":1,"missing":0}\n')
+
+
+def missing():
+    """How many objects have no record."""
+    return json.loads(read(OBJECTS).splitlines()[0])['missing']
+
+
+def made_with_nth_failing(nth, deed):
+    """Whether DEED succeeds, of which the NTH allocation fails."""
+    with open(f'/sys/module/{MODULE}/parameters/do', 'wb', buffering=0) as file, \
+            open('/proc/self/fail-nth', 'wb', buffering=0) as fail:
+        fail.write(str(nth).encode())
+        try:
+            file.write(deed)
+        except OSError:
+            return False
+        finally:
+            fail.write(b'0')
+    return True
+
+
+def test_missing():
+    """An object without memory for its record, until it goes."""
+    skip = '' if os.path.exists('/proc/self/fail-nth') else 'no fault injection'
+    seen = left = 0
+    # Again: the slab may have allocated for itself just then.
+    for nth in [] if skip else 20 * list(range(1, 30)):
+        if seen or not made_with_nth_failing(nth, b'forget'):
+            continue
+        seen += missing()
+        do('remember')
+        left += missing()
+    check('objects without a record are missing while they are there', seen > 0, skip=skip)
+    check('and not any more', left, 0, skip=skip)
 
 
 def told(path=OBJECTS):
@@ -501,7 +535,7 @@ def test_unload():
 def main():
     """All tests; the exit status."""
     print(f'TAP version 13\n1..{TESTS}')
-    for test in (test_objects, test_holders, test_types, test_states, test_large, test_storm,
+    for test in (test_objects, test_missing, test_holders, test_types, test_states, test_large, test_storm,
                  test_leaks, test_trace, test_delays, test_recorders, test_errors, test_guide,
                  test_unload):
         test()
