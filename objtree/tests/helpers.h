@@ -395,12 +395,46 @@ static inline void fail_setup(struct kunit *test)
 	fail_none();							\
 } while (0)
 
-/* For what ends something: @statement does not even try to allocate. */
+/* Memory of each size, in a list; what it leaves has room for as much to be freed. */
+static inline void *slab_room(void)
+{
+	void **room, *list = NULL;
+	size_t size;
+	int i;
+
+	for (size = 1; size <= SZ_1K; size = kmalloc_size_roundup(size) + 1)
+		for (i = 0; i < 4; i++) {
+			room = kmalloc(max(size, sizeof(list)), GFP_KERNEL);
+			if (!room)
+				break;
+			*room = list;
+			list = room;
+		}
+	return list;
+}
+
+static inline void slab_room_free(void *list)
+{
+	void *next;
+
+	for (; list; list = next) {
+		next = *(void **)list;
+		kfree(list);
+	}
+}
+
+/*
+ * For what ends something: @statement does not even try to allocate. Neither must
+ * kfree(), which takes another sheaf where its own is full.
+ */
 #define EXPECT_NO_ALLOC(test, statement) do {				\
+	void *room_ = slab_room();					\
+									\
 	fail_nth(1);							\
 	statement;							\
 	KUNIT_EXPECT_EQ_MSG(test, fail_none(), 1U,			\
 			    "%s allocates", #statement);		\
+	slab_room_free(room_);						\
 } while (0)
 
 #endif /* _KOBJTREE_TESTS_HELPERS_H */
