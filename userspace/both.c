@@ -10,7 +10,7 @@
 #include <linux/kobjtree.h>
 
 #include "both.h"
-#include "../objtree/internal.h"
+#include "internal.h"
 
 struct real_carry {
 	struct kobjtree *obj;
