@@ -83,7 +83,7 @@ void kobjtree_cyclic_add(struct kobjtree *obj)
 	obj->flags |= KOBJTREE_CYCLIC;
 	guard(spinlock_irqsave)(&kobjtree_cyclic_lock);
 	list_add(&c->node, &kobjtree_cyclic_list);
-	kobjtree_cyclic_nr++;
+	WRITE_ONCE(kobjtree_cyclic_nr, kobjtree_cyclic_nr + 1);
 }
 
 void kobjtree_cyclic_del(struct kobjtree *obj)
@@ -92,7 +92,7 @@ void kobjtree_cyclic_del(struct kobjtree *obj)
 		return;
 	guard(spinlock_irqsave)(&kobjtree_cyclic_lock);
 	list_del(&to_cyclic(obj)->node);
-	kobjtree_cyclic_nr--;
+	WRITE_ONCE(kobjtree_cyclic_nr, kobjtree_cyclic_nr - 1);
 }
 
 /* === Those who come between === */
@@ -176,7 +176,7 @@ static bool kobjtree_gather_batch(struct kobjtree_pass *pass, u32 most,
 		}
 		c = list_entry(cursor->next, struct kobjtree_cyclic, node);
 		list_move(cursor, &c->node);
-		if (kobjtree_cyclic_dead(&c->tree) ||
+		if (READ_ONCE(c->state) >= KOBJTREE_CYCLIC_DEAD ||
 		    !kref_get_unless_zero(&c->tree.ref))
 			continue;
 		xchg(&c->state, KOBJTREE_CYCLIC_UNKNOWN);
@@ -260,10 +260,27 @@ static int kobjtree_make_room(struct kobjtree_pass *pass)
 	return 0;
 }
 
+static int kobjtree_see_one(struct kobjtree_pass *pass, u32 i)
+{
+	struct kobjtree *obj = &pass->obj[i]->tree;
+	struct kobjtree_node cursor = {};
+	bool slot = false, more;
+
+	do {
+		if (kobjtree_make_room(pass)) {
+			guard(spinlock_irqsave)(kobjtree_lock(obj));
+			if (cursor.pprev)
+				kobjtree_node_del(&cursor);
+			return -ENOMEM;
+		}
+		more = kobjtree_see_batch(pass, i, &cursor, &slot);
+		kobjtree_pass_slice(more ? 0 : i);
+	} while (more);
+	return 0;
+}
+
 static int kobjtree_see_all(struct kobjtree_pass *pass)
 {
-	struct kobjtree_node cursor;
-	bool slot, more;
 	u32 i;
 
 	for (i = 0; i < pass->pic.nr; i++) {
@@ -274,14 +291,8 @@ static int kobjtree_see_all(struct kobjtree_pass *pass)
 		};
 		/* An edge that was unlinked before the last put is not seen. */
 		smp_rmb();
-		cursor = (struct kobjtree_node) {};
-		slot = false;
-		do {
-			if (kobjtree_make_room(pass))
-				return -ENOMEM;
-			more = kobjtree_see_batch(pass, i, &cursor, &slot);
-			kobjtree_pass_slice(more ? 0 : i);
-		} while (more);
+		if (kobjtree_see_one(pass, i))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -303,8 +314,10 @@ static int kobjtree_look(struct kobjtree_pass *pass)
 	kobjtree_point("collect: gathered", NULL);
 	if (kobjtree_see_all(pass))
 		return -ENOMEM;
+	/* Objects, and links; later the search, and a root that no link leads to, too. */
 	pass->pic.queue = kobjtree_fail_alloc() ? NULL :
-			  kvmalloc_array((size_t)pass->pic.nr + pass->pic.links,
+			  kvmalloc_array((size_t)pass->pic.nr +
+					 max(pass->pic.nr, pass->pic.links),
 					 sizeof(*pass->pic.queue), GFP_KERNEL);
 	if (!pass->pic.queue)
 		return -ENOMEM;
@@ -577,6 +590,6 @@ bool kobjtree_cyclic_wait(struct kobjtree *obj)
 {
 	if (!kobjtree_is_cyclic(obj) || !to_cyclic(obj)->back)
 		return false;
-	to_cyclic(obj)->state = KOBJTREE_CYCLIC_WAITS;
+	WRITE_ONCE(to_cyclic(obj)->state, KOBJTREE_CYCLIC_WAITS);
 	return true;
 }

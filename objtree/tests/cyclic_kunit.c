@@ -711,6 +711,23 @@ static void last_put_during_a_pass_is_the_workers(struct kunit *test)
 	expect_log(test, test->priv, "r1 f1");
 }
 
+static void put_three(struct kunit *test)
+{
+	put_ring(between.peer, 3);
+}
+
+/* 1, 2, 3: nothing leads to any of them, and the pass has the last reference. */
+static void last_put_before_it_is_seen_is_the_passes(struct kunit *test)
+{
+	int i;
+
+	needs_points(test);
+	for (i = 0; i < 3; i++)
+		between.peer[i] = peer_new(test, i + 1);
+	collect_between(test, "collect: gathered", 1, put_three, 3);
+	expect_log(test, test->priv, "r1 f1 r2 f2 r3 f3");
+}
+
 static void weak_get_and_put_next(struct kunit *test)
 {
 	between.nth++;
@@ -897,16 +914,23 @@ static void member_is_never_on_a_cycle(struct kunit *test)
 	kobjtree_put(&container->node.tree);
 }
 
-/* 1 => 2 => 1: whichever allocation fails, the ring stays, and goes later. */
+/*
+ * 1 => 2 => 1, and 1 => 2 many times more: whichever allocation fails, of which some
+ * are made amid the edges of 1, the ring stays, and goes later.
+ */
 static void without_memory_nothing_changes(struct kunit *test)
 {
 	struct peer *peer[2];
-	int n, ret, failed = 0;
+	int i, n, ret, failed = 0;
 	bool end = false;
 
 	fail_setup(test);
 	for (n = 1; !end; n++) {
 		make_ring(test, peer, 1, 2);
+		for (i = 0; i < MANY_EDGES; i++)
+			KUNIT_ASSERT_EQ(test, 0, kobjtree_link(&peer[0]->cyclic.tree,
+							       NULL,
+							       &peer[1]->cyclic.tree));
 		put_ring(peer, 2);
 		fail_nth(n);
 		ret = kobjtree_cyclic_collect();
@@ -915,13 +939,13 @@ static void without_memory_nothing_changes(struct kunit *test)
 			failed++;
 			expect_log(test, test->priv, "");
 			KUNIT_EXPECT_EQ(test, peer_refs(peer[0]), 1);
-			KUNIT_EXPECT_EQ(test, peer_refs(peer[1]), 1);
+			KUNIT_EXPECT_EQ(test, peer_refs(peer[1]), 1 + MANY_EDGES);
 			ret = kobjtree_cyclic_collect();
 		}
 		KUNIT_EXPECT_EQ(test, ret, 2);
 		expect_log(test, test->priv, "r1 r2 f2 f1");
 	}
-	KUNIT_EXPECT_GE(test, failed, 4);
+	KUNIT_EXPECT_GE(test, failed, 6);
 }
 
 /* 1 => 2 => 1, and nobody calls the collector. */
@@ -962,6 +986,7 @@ static struct kunit_case cyclic_cases[] = {
 	KUNIT_CASE(unlink_does_not_hide_a_reference),
 	KUNIT_CASE(new_object_keeps_what_it_holds),
 	KUNIT_CASE(last_put_during_a_pass_is_the_workers),
+	KUNIT_CASE(last_put_before_it_is_seen_is_the_passes),
 	KUNIT_CASE(pass_gives_up_and_changes_nothing),
 	KUNIT_CASE(race_collect_against_all_others),
 	KUNIT_CASE(ordinary_object_cannot_hold_one),
