@@ -7,6 +7,7 @@
  * everything must be gone after each round.
  */
 #include <linux/kobjtree.h>
+#include <linux/kobjtree_cyclic.h>
 #include <linux/kobjtree_gate.h>
 
 #include <pthread.h>
@@ -527,6 +528,139 @@ static void gate_run(int me)
 	shim_run();
 }
 
+/* === The collector beside all others === */
+
+struct peer {
+	struct kobjtree_cyclic cyclic;
+	struct kobjtree_edge edge[THREADS];	/* one is there from the setup on */
+	bool linked[THREADS];
+	unsigned int used[THREADS];
+};
+
+static struct peer *peers[NODES];
+static struct kobjtree_weak peer_weak[NODES];
+static int nr_collected;
+
+static void peer_release(struct kobjtree *obj)
+{
+	struct peer *p = container_of(obj, struct peer, cyclic.tree);
+	int i;
+
+	for (i = 0; i < THREADS; i++)
+		p->used[i]++;
+}
+
+static void peer_free(struct kobjtree *obj)
+{
+	__atomic_fetch_sub(&nr_nodes, 1, __ATOMIC_RELAXED);
+	kfree(container_of(obj, struct peer, cyclic.tree));
+}
+
+DEFINE_KOBJTREE_CYCLIC_TYPE(peer_type, struct peer, cyclic, .release = peer_release,
+			    .free = peer_free);
+
+/* Two rings, one, each its own, or a chain that is none. */
+static void peers_setup(int round)
+{
+	static const int next[][NODES] = {
+		{ 1, 0, 3, 2 }, { 1, 2, 3, 0 }, { 0, 1, 2, 3 }, { 1, 2, 3, -1 },
+	};
+	int i, held;
+
+	for (i = 0; i < NODES; i++) {
+		peers[i] = kobjtree_alloc(struct peer, cyclic.tree, &peer_type, GFP_KERNEL);
+		nr_nodes++;
+		kobjtree_weak_set(&peer_weak[i], &peers[i]->cyclic.tree);
+	}
+	for (i = 0; i < NODES; i++) {
+		held = next[round % ARRAY_SIZE(next)][i];
+		if (held >= 0 && kobjtree_link(&peers[i]->cyclic.tree, &peers[i]->edge[0],
+					       &peers[held]->cyclic.tree))
+			abort();
+	}
+	/* of one, the last reference goes while they run */
+	for (i = 1; i < NODES; i++)
+		kobjtree_put(&peers[i]->cyclic.tree);
+}
+
+static struct kobjtree *go_along(struct kobjtree *obj, int me)
+{
+	struct peer *p = container_of(obj, struct peer, cyclic.tree);
+	struct kobjtree *held = kobjtree_edge_held(&p->edge[0]);
+
+	if (!held)
+		return obj;
+	held = kobjtree_cyclic_get(held);
+	if (!held)
+		abort();
+	put(obj, below(2));
+	return held;
+}
+
+static void peers_link(struct peer *p, struct kobjtree *held, int me)
+{
+	if (p->linked[me]) {
+		if (!kobjtree_unlink(&p->cyclic.tree, &p->edge[me]))
+			abort();
+		p->linked[me] = false;
+	} else if (held) {
+		if (kobjtree_link(&p->cyclic.tree, &p->edge[me], held))
+			abort();
+		p->linked[me] = true;
+	}
+}
+
+static void peers_step(int me)
+{
+	struct kobjtree *obj, *held;
+	struct peer *p;
+
+	obj = kobjtree_weak_get(&peer_weak[below(NODES)]);
+	if (!obj)
+		return;
+	if (below(2))
+		obj = go_along(obj, me);
+	held = below(2) ? kobjtree_weak_get(&peer_weak[below(NODES)]) : NULL;
+	p = container_of(obj, struct peer, cyclic.tree);
+	p->used[me]++;
+	peers_link(p, held, me);
+	if (held)
+		put(held, below(2));
+	if (kobjtree_dead(obj))
+		abort();
+	p->used[me]++;
+	put(obj, below(2));
+}
+
+static void peers_run(int me)
+{
+	int i, ret;
+
+	if (me == 1)
+		kobjtree_put(&peers[0]->cyclic.tree);
+	for (i = 0; i < STEPS / 4; i++) {
+		if (me) {
+			peers_step(me);
+			shim_run();
+			continue;
+		}
+		ret = kobjtree_cyclic_collect();
+		if (ret < 0 && ret != -EAGAIN)
+			abort();
+		nr_collected += ret > 0;
+	}
+}
+
+static void peers_check(void)
+{
+	int i;
+
+	kobjtree_owner_barrier();
+	for (i = 0; i < NODES; i++)
+		if (peer_weak[i].hidden)
+			abort();
+}
+
 /* === The rounds === */
 
 struct storm {
@@ -547,6 +681,7 @@ static const struct storm storms[] = {
 	{ "deferred puts against the barrier", text_setup, text_run, NULL, 300 },
 	{ "owners that come and go", owner_setup, owner_run, owner_check, 300 },
 	{ "sections against two removers", gate_setup, gate_run, NULL, 400 },
+	{ "the collector beside all others", peers_setup, peers_run, peers_check, 400 },
 };
 
 static const struct storm *storm;
@@ -646,5 +781,5 @@ int main(int argc, char **argv)
 		run_storm();
 		printf("ok %zu - %s\n", n + 1, storm->name);
 	}
-	return 0;
+	return !nr_collected;
 }
