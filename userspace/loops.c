@@ -341,16 +341,15 @@ static void connect(int a, int b, int where)
 
 static void disconnect(int a, int where)
 {
-	int n, held;
+	bool there;
+	int n;
 
 	for (n = 0; n < m[a].nr && m[a].where[n] != where; n++)
 		;
-	if (kobjtree_unlink(tree(a), &ones[a]->edge[where]) != (n < m[a].nr))
-		fail("unlink");
-	if (n == m[a].nr)
-		return;
-	held = model_pop(a, n);
-	model_put(held);
+	there = n < m[a].nr;
+	CHECK(kobjtree_unlink(tree(a), &ones[a]->edge[where]) == there);
+	if (there)
+		model_put(model_pop(a, n));
 }
 
 static void along(int a)
@@ -361,7 +360,7 @@ static void along(int a)
 		return;
 	b = m[a].to[below(m[a].nr)];
 	if (kobjtree_cyclic_get(tree(b)) != tree(b)) {
-		fail("no way along an edge");
+		fail("no way to what is held");
 		return;
 	}
 	m[b].refs++;
@@ -741,42 +740,54 @@ static void rescued(void)
 	expect_log("r0 r1 f1 f0 ");
 }
 
-static void unlink_two(int nth)
-{
-	static struct kobjtree *held;
+static int dropped;
 
-	/* the cursor stands between edges, and both beside it go */
-	while (nth < 4 && (held = kobjtree_edge_held(&ones[0]->edge[nth % 2]))) {
-		kobjtree_unlink(tree(0), &ones[0]->edge[nth % 2]);
-		return;
-	}
+/* The cursor stands between edges: others walk past it, and what is beside it goes. */
+static void drop_edges(int nth)
+{
+	int i;
+
+	CHECK(!kobjtree_drop(tree(0), tree(2)));
+	for (i = 0; i < EDGES; i++)
+		dropped += kobjtree_unlink(tree(0), &ones[0]->edge[i]);
 }
 
-/* 0 holds 1 many times, and 1 holds 0; some of the edges go meanwhile. */
-static void edges_go(void)
+/* 0 holds 1 many times, and 1 holds 0; @newer edges are newer than those that go. */
+static void edges_go_of(int newer)
 {
 	int i;
 
 	one(0, true);
 	one(1, true);
-	for (i = 0; i < 31; i++)
+	one(2, true);
+	for (i = 0; i < 40; i++)
 		link_ok(0, NULL, 1);
-	link_ok(0, &ones[0]->edge[0], 1);
-	link_ok(0, &ones[0]->edge[1], 1);
-	for (i = 0; i < 31; i++)
+	for (i = 0; i < EDGES; i++)
+		link_ok(0, &ones[0]->edge[i], 1);
+	for (i = 0; i < newer; i++)
 		link_ok(0, NULL, 1);
 	link_ok(1, NULL, 0);
 	kobjtree_put(tree(1));
-	nth = 0;
-	between = unlink_two;
+	dropped = 0;
+	between = drop_edges;
 	CHECK(!kobjtree_cyclic_collect());
 	between = NULL;
-	CHECK(!kobjtree_edge_held(&ones[0]->edge[0]) &&
-	      !kobjtree_edge_held(&ones[0]->edge[1]));
+	CHECK(dropped == EDGES);
 	expect_log("");
-	kobjtree_put(tree(0));
+	CHECK(kref_read(&tree(1)->ref) == 40 + newer);
+	put(0, 1);
 	CHECK(kobjtree_cyclic_collect() == 2);
 	expect_log("r0 r1 f1 f0 ");
+	put(2, 1);
+	expect_log("r2 f2 ");
+}
+
+static void edges_go(void)
+{
+	int newer;
+
+	for (newer = 28; newer < 34; newer++)
+		edges_go_of(newer);
 }
 
 static void lets_go_of_a_ring(struct one *o)
