@@ -297,6 +297,11 @@ static int any(void)
 	return -1;
 }
 
+static void action(void *data)
+{
+}
+
+/* With memory and actions of its own, which are no edges. */
 static void make(void)
 {
 	int i = nr_objects;
@@ -307,6 +312,10 @@ static void make(void)
 	m[i] = (struct vertex){ .there = true, .cyclic = below(4), .refs = 1, .mine = 1 };
 	one(i, m[i].cyclic);
 	kobjtree_weak_set(&weak[i], tree(i));
+	if (!below(4))
+		CHECK(kobjtree_kzalloc(tree(i), 8, GFP_KERNEL));
+	if (!below(4))
+		CHECK(!kobjtree_add_action(tree(i), action, NULL));
 }
 
 static bool free_place(int i, int where)
@@ -638,34 +647,140 @@ static void memory_waits(void)
 	expect_log("r0 r1 r2 f1 f2 f0 ");
 }
 
+struct small {
+	struct kobjtree tree;
+};
+
+static struct kobjtree *ordinary;
+
+static void get_ordinary(int nth)
+{
+	if (!nth)
+		CHECK(kobjtree_cyclic_get(ordinary) == ordinary);
+}
+
+/* Also beside a pass, and there is nothing behind it. */
 static void ordinary_get(void)
 {
-	one(0, false);
-	CHECK(kobjtree_cyclic_get(tree(0)) == tree(0));
-	put(0, 1);
-	expect_log("");
+	ordinary = &kobjtree_alloc(struct small, tree, NULL, GFP_KERNEL)->tree;
+	one(0, true);
+	nth = 0;
+	between = get_ordinary;
+	CHECK(!kobjtree_cyclic_collect());
+	between = NULL;
+	CHECK(nth && kref_read(&ordinary->ref) == 2);
+	kobjtree_put(ordinary);
+	kobjtree_put(ordinary);
 	put(0, 1);
 	expect_log("r0 f0 ");
 }
 
-/* Each of OBJECTS holds the next one in its place, and all the others as well. */
+/* 0 => 0, in memory that was something else before */
+static void used_memory(void)
+{
+	struct one *o = kzalloc(sizeof(*o), GFP_KERNEL);
+	struct kobjtree *obj = &o->cyclic.tree;
+
+	memset(o, 0xff, sizeof(*o));
+	memset(o->edge, 0, sizeof(o->edge));
+	o->on_release = NULL;
+	o->id = 0;
+	ones[0] = o;
+	kobjtree_init(obj, &cyclic_type);
+	kobjtree_hold(obj, obj);
+	kobjtree_put(obj);
+	CHECK(kobjtree_cyclic_collect() == 1);
+	expect_log("r0 f0 ");
+}
+
+static void no_objects(void)
+{
+	shim_fail_in = 1;
+	CHECK(!kobjtree_cyclic_collect());
+	CHECK(shim_fail_in == 1);
+	shim_fail_in = 0;
+}
+
+static void new_one(int nth)
+{
+	if (nth)
+		return;
+	one(2, true);
+	link_ok(0, NULL, 2);
+}
+
+/* The pass has seen 1, which is the first of its numbers, when 2 comes. */
+static void unknown_one(void)
+{
+	one(0, true);
+	one(1, true);
+	nth = 0;
+	between = new_one;
+	CHECK(!kobjtree_cyclic_collect());
+	between = NULL;
+	expect_log("");
+	put(2, 1);
+	put(0, 2);
+	expect_log("r0 r2 f2 f0 r1 f1 ");
+}
+
+/* 1 holds 0 many times, its place is older than some; 2, which is seen first, does so. */
+static void counts_of(int first, int older, int newer)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		one(i, true);
+	link_ok(0, NULL, 1);
+	for (i = 0; i < first; i++)
+		link_ok(2, NULL, 0);
+	for (i = 0; i < older; i++)
+		link_ok(1, NULL, 0);
+	kobjtree_hold(tree(1), tree(0));
+	for (i = 0; i < newer; i++)
+		link_ok(1, NULL, 0);
+	kobjtree_put(tree(1));
+	CHECK(!kobjtree_cyclic_collect());
+	put(0, 1);
+	CHECK(kobjtree_cyclic_collect() == (first ? 0 : 2));
+	put(2, 1);
+	expect_log(first ? "r2 f2 " : "r0 r1 f1 f0 r2 f2 ");
+	CHECK(kobjtree_cyclic_collect() == (first ? 2 : 0));
+	expect_log(first ? "r0 r1 f1 f0 " : "");
+}
+
+static void counts(void)
+{
+	int first, older, newer;
+
+	for (first = 0; first < 4; first++)
+		for (older = 0; older < 4; older++)
+			for (newer = 28; newer < 36 && !broken; newer++)
+				counts_of(first, older, newer);
+}
+
+static void count_calls(int nth)
+{
+}
+
+/* Each of OBJECTS holds all others, and itself, twice. */
 static void much_of_it(void)
 {
 	int i, j;
 
 	for (i = 0; i < OBJECTS; i++)
 		one(i, true);
-	for (i = 0; i < OBJECTS; i++) {
-		for (j = 0; j < OBJECTS; j++) {
-			link_ok(i, NULL, j);
+	for (i = 0; i < OBJECTS; i++)
+		for (j = 0; j < 2 * OBJECTS; j++)
 			link_ok(i, NULL, (i + j) % OBJECTS);
-		}
-	}
 	put(0, OBJECTS);
-	current->rescheds = 0;
+	nth = 0;
+	between = count_calls;
 	CHECK(kobjtree_cyclic_collect() == OBJECTS);
-	CHECK(current->rescheds > OBJECTS * OBJECTS * 2 / 32);
-	went = 0;
+	between = NULL;
+	/* one for each 32 objects, or edges of one; of 4096; and of both in the searches */
+	CHECK(nth == 1 + (2 * OBJECTS + 2) + 3 + 2 * 5 +
+	      2 * ((OBJECTS * (2 * OBJECTS + 1) + 31) / 32));
 	*log_ = 0;
 }
 
@@ -892,6 +1007,10 @@ static const struct {
 	{ "a release brings nothing back", nothing_comes_back },
 	{ "memory waits for the last edge to it", memory_waits },
 	{ "an ordinary object is got as ever", ordinary_get },
+	{ "an object in memory that was used before", used_memory },
+	{ "a pass over nothing", no_objects },
+	{ "what the pass does not know is nobody's edge", unknown_one },
+	{ "each edge counts, and the place inside", counts },
 	{ "others are let in on the way", much_of_it },
 	{ "without memory nothing has changed", no_memory },
 	{ "a pass gives up", gives_up },

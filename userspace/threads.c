@@ -546,6 +546,8 @@ static void peer_release(struct kobjtree *obj)
 	struct peer *p = container_of(obj, struct peer, cyclic.tree);
 	int i;
 
+	if (READ_ONCE(p->cyclic.state) == KOBJTREE_CYCLIC_GARBAGE)
+		abort();	/* is dead, or was none */
 	for (i = 0; i < THREADS; i++)
 		p->used[i]++;
 }
@@ -559,6 +561,12 @@ static void peer_free(struct kobjtree *obj)
 DEFINE_KOBJTREE_CYCLIC_TYPE(peer_type, struct peer, cyclic, .release = peer_release,
 			    .free = peer_free);
 
+static struct peer *peer(void)
+{
+	__atomic_fetch_add(&nr_nodes, 1, __ATOMIC_RELAXED);
+	return kobjtree_alloc(struct peer, cyclic.tree, &peer_type, GFP_KERNEL);
+}
+
 /* Two rings, one, each its own, or a chain that is none. */
 static void peers_setup(int round)
 {
@@ -568,8 +576,7 @@ static void peers_setup(int round)
 	int i, held;
 
 	for (i = 0; i < NODES; i++) {
-		peers[i] = kobjtree_alloc(struct peer, cyclic.tree, &peer_type, GFP_KERNEL);
-		nr_nodes++;
+		peers[i] = peer();
 		kobjtree_weak_set(&peer_weak[i], &peers[i]->cyclic.tree);
 	}
 	for (i = 0; i < NODES; i++) {
@@ -632,22 +639,47 @@ static void peers_step(int me)
 	put(obj, below(2));
 }
 
+/* One that holds itself and @held, and is garbage at once or in the end. */
+static void peers_grow(struct kobjtree *held)
+{
+	struct peer *p = peer();
+
+	if (kobjtree_link(&p->cyclic.tree, &p->edge[0], &p->cyclic.tree) ||
+	    (held && kobjtree_link(&p->cyclic.tree, &p->edge[1], held)))
+		abort();
+	put(&p->cyclic.tree, below(2));
+}
+
+static void peers_collect(void)
+{
+	int ret = kobjtree_cyclic_collect();
+
+	if (ret < 0 && ret != -EAGAIN)
+		abort();
+	if (ret > 0)
+		__atomic_fetch_add(&nr_collected, ret, __ATOMIC_RELAXED);
+}
+
 static void peers_run(int me)
 {
-	int i, ret;
+	struct kobjtree *obj;
+	int i;
 
 	if (me == 1)
 		kobjtree_put(&peers[0]->cyclic.tree);
 	for (i = 0; i < STEPS / 4; i++) {
-		if (me) {
-			peers_step(me);
-			shim_run();
+		if (!me || !below(8)) {
+			peers_collect();
 			continue;
 		}
-		ret = kobjtree_cyclic_collect();
-		if (ret < 0 && ret != -EAGAIN)
-			abort();
-		nr_collected += ret > 0;
+		if (!below(4)) {
+			obj = kobjtree_weak_get(&peer_weak[below(NODES)]);
+			peers_grow(obj);
+			if (obj)
+				put(obj, below(2));
+		}
+		peers_step(me);
+		shim_run();
 	}
 }
 
