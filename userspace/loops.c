@@ -681,7 +681,7 @@ static void used_memory(void)
 	struct one *o = kzalloc(sizeof(*o), GFP_KERNEL);
 	struct kobjtree *obj = &o->cyclic.tree;
 
-	memset(o, 0xff, sizeof(*o));
+	memset(o, 0x7f, sizeof(*o));
 	memset(o->edge, 0, sizeof(o->edge));
 	o->on_release = NULL;
 	o->id = 0;
