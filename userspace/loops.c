@@ -701,6 +701,18 @@ static void no_objects(void)
 	shim_fail_in = 0;
 }
 
+/* Between two passes, nobody says what they touch. */
+static void no_pass(void)
+{
+	one(0, true);
+	CHECK(!kobjtree_cyclic_collect());
+	CHECK(kobjtree_cyclic_get(tree(0)) == tree(0));
+	CHECK(ones[0]->cyclic.state == KOBJTREE_CYCLIC_UNKNOWN);
+	put(0, 1);
+	put(0, 1);
+	expect_log("r0 f0 ");
+}
+
 static void new_one(int nth)
 {
 	if (nth)
@@ -1047,6 +1059,7 @@ static const struct {
 	{ "an ordinary object is got as ever", ordinary_get },
 	{ "an object in memory that was used before", used_memory },
 	{ "a pass over nothing", no_objects },
+	{ "between two passes a touch costs nothing", no_pass },
 	{ "what the pass does not know is nobody's edge", unknown_one },
 	{ "each edge counts, and the place inside", counts },
 	{ "others are let in on the way", much_of_it },
