@@ -70,7 +70,7 @@ help:
 	@echo 'make bench         what it costs, beside kref, devres, SRCU, ...; ANYWAY=1 on a busy machine'
 	@echo 'make proof         models of the protocols; every small graph and short sequence: a minute'
 	@echo 'make fuzz TIME=S   random sequences of operations against a model, for S seconds'
-	@echo "make mutate        do the tests notice changes of the core? 15 min; ONLY='edge weak'"
+	@echo "make mutate        do the tests notice changes of the core? 30 min; ONLY='edge weak'"
 	@echo 'make docs          all documents as HTML, with the numbers of the last make bench'
 	@echo 'make graft KSRC=   put kobjtree into a kernel tree; COPY=1 for copies, UNDO=1 to take it out'
 	@echo 'make series        the patches that one would send; CHECK=1 builds and tests each'
