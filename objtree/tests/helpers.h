@@ -425,11 +425,13 @@ static inline void slab_room_free(void *list)
 
 /*
  * For what ends something: @statement does not even try to allocate. Neither must
- * kfree(), which takes another sheaf where its own is full.
+ * kfree(), which takes another sheaf where its own is full, and calls RCU for
+ * kmemleak, for which debugobjects allocate where many such calls wait.
  */
 #define EXPECT_NO_ALLOC(test, statement) do {				\
 	void *room_ = slab_room();					\
 									\
+	rcu_barrier();							\
 	fail_nth(1);							\
 	statement;							\
 	KUNIT_EXPECT_EQ_MSG(test, fail_none(), 1U,			\
