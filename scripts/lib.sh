@@ -206,7 +206,7 @@ media_sources() {
 media_kbuild() {
 	cat >"$2/Kbuild" <<-EOF
 		NOSTDINC_FLAGS += -I$1/include
-		subdir-ccflags-y := -I$top/include -include $top/objtree/compat.h
+		subdir-ccflags-y := -Werror -I$top/include
 		obj-m := mc/ v4l2-core/ common/videobuf2/ common/v4l2-tpg/
 		obj-m += test-drivers/vivid/ test-drivers/vimc/ vim2m/ glue/ samples/$drivers
 	EOF
@@ -215,11 +215,14 @@ media_kbuild() {
 	cp "$out/converted/vim2m_kobjtree.c" "$2/vim2m/"
 	echo "obj-m := vim2m.o vim2m_kobjtree.o" >"$2/vim2m/Kbuild"
 	cat >"$2/glue/Kbuild" <<-EOF
+		ccflags-y := -include $top/objtree/compat.h
 		obj-m := kobjtree_video.o
 		kobjtree_video-y := video.o video_ioctl.o video_vb2.o video_m2m.o
 	EOF
-	(cd "$2/samples" && printf 'obj-m += %s\n' *.c) | sed 's/c$/o/' \
-		>"$2/samples/Kbuild"
+	{
+		echo "ccflags-y := -include $top/objtree/compat.h"
+		(cd "$2/samples" && printf 'obj-m += %s\n' *.c) | sed 's/c$/o/'
+	} >"$2/samples/Kbuild"
 }
 
 # convert_media KDIR: all that, built against the converted headers; as a module root
