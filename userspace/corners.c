@@ -9,13 +9,13 @@
 
 #include <pthread.h>
 
+#include "check.h"
 #include "internal.h"
 
 #define MANY		70	/* more than two batches of a walk */
 #define DEEP		100000
 
-static char log_[160], last_log[160], warned[200], said[200];
-static int warnings, says;
+static char log_[160], last_log[160];
 
 static void note(char c)
 {
@@ -23,44 +23,6 @@ static void note(char c)
 
 	if (n + 1 < sizeof(log_))
 		log_[n] = c;
-}
-
-void shim_warn(const char *format, ...)
-{
-	va_list args;
-
-	warnings++;
-	va_start(args, format);
-	vsnprintf(warned, sizeof(warned), format, args);
-	va_end(args);
-}
-
-void shim_say(const char *format, ...)
-{
-	va_list args;
-
-	says++;
-	va_start(args, format);
-	vsnprintf(said, sizeof(said), format, args);
-	va_end(args);
-}
-
-static const char *broken;
-
-static void fail(const char *what)
-{
-	if (!broken)
-		broken = what;
-}
-
-#define CHECK(c) ({ if (!(c)) fail(#c); })
-
-/* So many warnings since the last look, and this in the last one */
-static void expect_warnings(int n, const char *text)
-{
-	if (warnings != n || (n && !strstr(warned, text)))
-		fail(*text ? text : "no warning");
-	warnings = 0;
 }
 
 static void expect_log(const char *order)

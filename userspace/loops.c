@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "check.h"
 #include "internal.h"
 
 #define OBJECTS		48
@@ -31,9 +32,7 @@ struct one {
 /* === What is said and done === */
 
 static char log_[16 * OBJECTS], expected[16 * OBJECTS];
-static char warned[200];
-static int warnings, says, went;
-static const char *broken;
+static int went;
 
 static void note(char *log, char what, int id)
 {
@@ -41,37 +40,6 @@ static void note(char *log, char what, int id)
 
 	if (n + 5 < sizeof(log_))
 		sprintf(log + n, "%c%d ", what, id);
-}
-
-static void fail(const char *what)
-{
-	if (!broken)
-		broken = what;
-}
-
-#define CHECK(c) ({ if (!(c)) fail(#c); })
-
-void shim_warn(const char *format, ...)
-{
-	va_list args;
-
-	warnings++;
-	va_start(args, format);
-	vsnprintf(warned, sizeof(warned), format, args);
-	va_end(args);
-}
-
-/* Of what a barrier waits for. */
-void shim_say(const char *format, ...)
-{
-	says++;
-}
-
-static void expect_warning(const char *text)
-{
-	if (warnings != 1 || !strstr(warned, text))
-		fail(text);
-	warnings = 0;
 }
 
 static void expect_log(const char *order)
@@ -160,7 +128,7 @@ static void run(void)
 /* === The model === */
 
 static struct vertex {
-	bool there, cyclic, held, slot_used, waits, kept;
+	bool there, cyclic, held, slot_used, waits, kept, released;
 	int refs, mine;		/* all, and those of the test */
 	int back;
 	int nr, to[LINKS], where[LINKS];	/* oldest first */
@@ -507,10 +475,10 @@ static void catch_up(void)
 
 	while (sscanf(at, "%c%d %n", &what, &i, &used) == 2) {
 		at += used;
-		if (what == 'f') {
-			CHECK(m[i].there && !m[i].kept);
+		CHECK(m[i].there && !m[i].kept && m[i].released == (what == 'f'));
+		if (what == 'f')
 			m[i].there = false;
-		}
+		m[i].released = true;
 	}
 	*log_ = 0;
 	*expected = 0;
@@ -561,8 +529,6 @@ static void others_step(int nth)
 	}
 }
 
-static int gave_up;
-
 static void beside_others(void)
 {
 	int i, n, round, ret, got = 0, kept = 0;
@@ -586,7 +552,6 @@ static void beside_others(void)
 			between = NULL;
 			run();
 			CHECK(ret >= 0 || ret == -EAGAIN);
-			gave_up += ret < 0;
 			got += went;
 			model_reach_all();
 			catch_up();
@@ -608,7 +573,7 @@ static void brings_back(struct one *o)
 	CHECK(!kobjtree_weak_get(&weak[0]) && !kobjtree_weak_get(&weak[1]));
 	CHECK(kobjtree_cyclic_collect() == -EDEADLK);
 	CHECK(kobjtree_link(&o->cyclic.tree, &o->edge[1], tree(0)) == -ENODEV);
-	expect_warning("edge from or to a dead object");
+	expect_warnings(1, "edge from or to a dead object");
 }
 
 static void nothing_comes_back(void)
@@ -1032,7 +997,7 @@ static void one_of_another(void)
 	one(0, false);
 	one(1, true);
 	CHECK(kobjtree_link(tree(0), &ones[0]->edge[0], tree(1)) == -EINVAL);
-	expect_warning("edge to a cyclic object from one that is not");
+	expect_warnings(1, "edge to a cyclic object from one that is not");
 	CHECK(kref_read(&tree(1)->ref) == 1);
 	put(0, 2);
 	expect_log("r0 f0 r1 f1 ");
@@ -1054,14 +1019,14 @@ static void members(void)
 
 	r = kobjtree_alloc(struct room, cyclic.tree, &plain_room_type, GFP_KERNEL);
 	kobjtree_init_member(&r->member.tree, &member_type, &r->cyclic.tree);
-	expect_warning("cyclic type for a member, or with rcu");
+	expect_warnings(1, "cyclic type for a member, or with rcu");
 	CHECK(!kobjtree_is_cyclic(&r->member.tree));
 	kobjtree_put(&r->member.tree);
 	kobjtree_put(&r->cyclic.tree);
 
 	r = kobjtree_alloc(struct room, cyclic.tree, &room_type, GFP_KERNEL);
 	kobjtree_init_member(&r->member.tree, &plain_member_type, &r->cyclic.tree);
-	expect_warning("member of a cyclic object");
+	expect_warnings(1, "member of a cyclic object");
 	kobjtree_put(&r->member.tree);
 	kobjtree_put(&r->cyclic.tree);
 }
@@ -1070,7 +1035,7 @@ static void with_rcu(void)
 {
 	struct one *o = kobjtree_alloc(struct one, cyclic.tree, &rcu_type, GFP_KERNEL);
 
-	expect_warning("cyclic type for a member, or with rcu");
+	expect_warnings(1, "cyclic type for a member, or with rcu");
 	CHECK(!kobjtree_is_cyclic(&o->cyclic.tree));
 	kobjtree_put(&o->cyclic.tree);
 }
